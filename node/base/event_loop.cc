@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/base/event_loop.h"
+
+#include <uv.h>
+
+#include <list>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "node/base/check.h"
+
+namespace sf {
+
+struct EventLoop::Implementation {
+  struct Timer {
+    uv_timer_t handle;
+    Callback callback;
+  };
+  struct Signal {
+    uv_signal_t handle;
+    Callback callback;
+  };
+
+  uv_loop_t loop;
+  uv_async_t wake;
+  std::list<Timer> timers;  // A list: libuv keeps the address of each handle.
+  std::list<Signal> signals;
+  std::mutex mutex;  // guards posted and stopping
+  std::vector<Callback> posted;
+  bool stopping = false;
+
+  void RunPosted() {
+    std::vector<Callback> callbacks;
+    bool stop;
+    {
+      const std::lock_guard lock(mutex);
+      callbacks.swap(posted);
+      stop = stopping;
+    }
+    for (const Callback& callback : callbacks) callback();
+    if (stop) uv_stop(&loop);
+  }
+};
+
+EventLoop::EventLoop() : implementation_(std::make_unique<Implementation>()) {
+  Implementation& self = *implementation_;
+  SF_CHECK(uv_loop_init(&self.loop) == 0);
+  self.wake.data = &self;
+  SF_CHECK(uv_async_init(&self.loop, &self.wake, [](uv_async_t* handle) {
+             static_cast<Implementation*>(handle->data)->RunPosted();
+           }) == 0);
+}
+
+EventLoop::~EventLoop() {
+  uv_loop_t& loop = implementation_->loop;
+  uv_walk(
+      &loop,
+      [](uv_handle_t* handle, void*) {
+        if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+      },
+      nullptr);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  SF_CHECK(uv_loop_close(&loop) == 0);
+}
+
+void EventLoop::Post(Callback callback) {
+  {
+    const std::lock_guard lock(implementation_->mutex);
+    implementation_->posted.push_back(std::move(callback));
+  }
+  uv_async_send(&implementation_->wake);
+}
+
+void EventLoop::Every(std::chrono::milliseconds period, Callback callback) {
+  auto& timer = implementation_->timers.emplace_back();
+  timer.callback = std::move(callback);
+  timer.handle.data = &timer;
+  const auto milliseconds = static_cast<std::uint64_t>(period.count());
+  uv_timer_init(&implementation_->loop, &timer.handle);
+  uv_timer_start(
+      &timer.handle,
+      [](uv_timer_t* handle) { static_cast<Implementation::Timer*>(handle->data)->callback(); },
+      milliseconds, milliseconds);
+}
+
+void EventLoop::OnSignal(int signal, Callback callback) {
+  auto& entry = implementation_->signals.emplace_back();
+  entry.callback = std::move(callback);
+  entry.handle.data = &entry;
+  uv_signal_init(&implementation_->loop, &entry.handle);
+  uv_signal_start(
+      &entry.handle,
+      [](uv_signal_t* handle, int) {
+        static_cast<Implementation::Signal*>(handle->data)->callback();
+      },
+      signal);
+}
+
+void EventLoop::Run() { uv_run(&implementation_->loop, UV_RUN_DEFAULT); }
+
+void EventLoop::Stop() {
+  {
+    const std::lock_guard lock(implementation_->mutex);
+    implementation_->stopping = true;
+  }
+  uv_async_send(&implementation_->wake);
+}
+
+}  // namespace sf
