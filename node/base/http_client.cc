@@ -32,7 +32,8 @@ struct Exchange {
   std::uint64_t received = 0;
   bool head_given = false;
   bool body_unwanted = false;
-  std::optional<Error> error = {};  ///< why we, not libcurl, ended the transfer
+  std::string refusal = {};              ///< set when a limit of ours ended the transfer
+  std::optional<Error> sink_error = {};  ///< set when the sink did
 
   void GiveHead() {
     if (std::exchange(head_given, true)) return;
@@ -67,7 +68,7 @@ std::size_t OnHeader(char* bytes, std::size_t, std::size_t count, void* context)
   }
   exchange.head_bytes += count;
   if (exchange.head_bytes > kMaxHeadBytes) {
-    exchange.error = Error{Code::kTooLarge, "the headers of the answer are too large"};
+    exchange.refusal = "the headers of the answer are too large";
     return 0;
   }
   if (const auto colon = line.find(':'); colon != std::string_view::npos) {
@@ -82,13 +83,12 @@ std::size_t OnBody(char* bytes, std::size_t, std::size_t count, void* context) n
   exchange.GiveHead();
   if (exchange.body_unwanted) return 0;
   if (count > exchange.max_bytes - exchange.received) {
-    exchange.error = Error{Code::kTooLarge, fmt::format("the answer is larger than the limit of {} "
-                                                        "bytes", exchange.max_bytes)};
+    exchange.refusal = fmt::format("the answer exceeds the limit of {} bytes", exchange.max_bytes);
     return 0;
   }
   exchange.received += count;
   if (Result<void> taken = exchange.sink({bytes, count}); !taken) {
-    exchange.error = std::move(taken).error();
+    exchange.sink_error = std::move(taken).error();
     return 0;
   }
   return count;
@@ -198,8 +198,10 @@ struct HttpClient::Implementation {
                            const HttpDownload* download) {
     const CURLcode code = curl_easy_perform(curl);
     if (exchange.body_unwanted) return std::move(exchange.head);
-    // What the sink says of itself (a full disk) is not the URL's fault and is passed on as it is.
-    if (exchange.error) return tl::unexpected(std::move(*exchange.error));
+    if (exchange.sink_error) return tl::unexpected(std::move(*exchange.sink_error));
+    if (!exchange.refusal.empty()) {
+      return Fail(Code::kTooLarge, "{} {}: {}", method, WithoutCredentials(url), exchange.refusal);
+    }
     if (code != CURLE_OK) {
       std::string cause = Explain(code, detail.data(), download);
       curl_off_t connected = 0;
@@ -222,7 +224,9 @@ HttpClient::HttpClient() : implementation_(std::make_unique<Implementation>()) {
   SF_CHECK(implementation_->curl != nullptr);
 }
 
-HttpClient::~HttpClient() { curl_easy_cleanup(implementation_->curl); }
+HttpClient::~HttpClient() {
+  curl_easy_cleanup(implementation_->curl);
+}
 
 Result<HttpResponse> HttpClient::Request(const HttpRequest& request) {
   HttpResponse response;
@@ -250,13 +254,7 @@ Result<HttpResponse> HttpClient::Request(const HttpRequest& request) {
     self.Set(CURLOPT_POSTFIELDS, request.body.data());
   }
   self.Set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  auto head = self.Perform(request.method, request.url, exchange, nullptr);
-  if (!head) {
-    if (head.error().code != Code::kTooLarge) return tl::unexpected(std::move(head).error());
-    return Fail(Code::kTooLarge, "{} {}: {}", request.method, WithoutCredentials(request.url),
-                head.error().message);
-  }
-  response.head = *std::move(head);
+  response.head = TRY(self.Perform(request.method, request.url, exchange, nullptr));
   return response;
 }
 
