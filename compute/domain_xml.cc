@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compute/domain_xml.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace sf::compute {
+namespace {
+
+using nlohmann::json;
+
+/// A section that is open only if there is a value, which is then "." in it.
+template <class T>
+json Optional(bool present, T value) {
+  return present ? json(value) : json(false);
+}
+
+json Disks(const DomainSpec& spec) {
+  json disks = json::array();
+  int boot_order = 0;
+  for (const DomainDisk& disk : spec.disks) {
+    const Device& device = disk.device;
+    const bool scsi = device.bus == Bus::kScsi;
+    if (disk.bootable) ++boot_order;
+    disks.push_back({
+        {"device", ToString(device.type)},
+        {"format", disk.format},
+        {"cache", disk.cache},
+        {"path", disk.path},
+        {"target", device.name},
+        {"bus", ToString(device.bus)},
+        {"read_only", disk.read_only},
+        {"boot_order", Optional(disk.bootable, boot_order)},
+        // By default a controller takes only 7 disks, and libvirt would add others of its own
+        // model.
+        {"scsi_target", Optional(scsi, device.name.back() - 'a')},
+    });
+  }
+  return disks;
+}
+
+json Interfaces(const DomainSpec& spec) {
+  json interfaces = json::array();
+  for (const DomainInterface& each : spec.interfaces) {
+    interfaces.push_back(
+        {{"mac", each.mac}, {"bridge", each.bridge}, {"model", each.model}, {"mtu", each.mtu}});
+  }
+  return interfaces;
+}
+
+json SideChannels(const DomainSpec& spec) {
+  json channels = json::array();
+  for (const SideChannel& each : spec.side_channels) {
+    channels.push_back({{"channel", each.name}, {"socket", each.socket}});
+  }
+  return channels;
+}
+
+bool HasBus(const DomainSpec& spec, Bus bus) {
+  return std::ranges::any_of(spec.disks,
+                             [bus](const DomainDisk& disk) { return disk.device.bus == bus; });
+}
+
+}  // namespace
+
+Result<std::string> DomainXml(const DomainSpec& spec, const Templates& templates) {
+  if (spec.secure_boot && !(spec.uefi && spec.machine == Machine::kQ35)) {
+    return Fail(Code::kInvalid, "instance {}: secure boot needs UEFI on a q35 machine", spec.id);
+  }
+  const bool kvm = spec.virt_type == VirtType::kKvm;
+  const json values = {
+      {"virt_type", kvm ? "kvm" : "qemu"},
+      {"kvm", kvm},
+      {"name", DomainName(spec.cluster_id, spec.id)},
+      {"uuid", spec.id.value},
+      {"title", spec.title},
+      {"cluster", spec.cluster_id},
+      {"memory_mib", spec.memory_mib},
+      {"cpus", spec.cpus},
+      {"machine", ToString(spec.machine)},
+      {"uefi", spec.uefi},
+      {"secure_boot", spec.secure_boot ? "yes" : "no"},
+      {"nvram", spec.nvram},
+      {"disks", Disks(spec)},
+      {"has_scsi", HasBus(spec, Bus::kScsi)},
+      {"has_usb", HasBus(spec, Bus::kUsb)},
+      {"interfaces", Interfaces(spec)},
+      {"console_address", spec.console.address},
+      {"console_port", spec.console.port},
+      {"console_log", spec.console_log},
+      {"vdi_type", spec.vdi_type == VdiType::kVnc ? "vnc" : "spice"},
+      {"vdi_address", spec.vdi.address},
+      {"vdi_port", spec.vdi.port},
+      {"video_model", spec.video_model},
+      {"video_memory_kib", spec.video_memory_kib},
+      {"side_channels", SideChannels(spec)},
+  };
+  return templates.Render("domain.xml", values);
+}
+
+}  // namespace sf::compute

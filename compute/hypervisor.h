@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "node/base/id.h"
+#include "node/base/result.h"
+
+namespace sf::compute {
+
+/// kCrashed: its QEMU ended by itself or was killed, or its guest panicked.
+enum class Power { kOn, kOff, kPaused, kCrashed };
+std::string_view ToString(Power power);
+
+struct DomainState {
+  Power power = Power::kOff;
+  /// Off because its guest or its owner switched it off. False for what is off because QEMU or the
+  /// host failed, which is ours to start again.
+  bool by_guest_or_owner = false;
+  bool operator==(const DomainState&) const = default;
+};
+
+/// What Start() did; both are zero for a domain that was running already.
+struct StartTimes {
+  std::chrono::milliseconds define{0};
+  std::chrono::milliseconds create{0};
+};
+
+/// This host's virtual machines, as far as they are our cluster's: a domain whose name does not
+/// begin with DomainPrefix() is never listed, and cannot be named here.
+///
+/// Everything is read from libvirt at each call, and every call may be repeated. The connection is
+/// made when first needed and again after libvirtd has restarted; while it is away, calls give
+/// kUnavailable. libvirt has no time limit for a call: one that libvirtd, stopped or stuck, never
+/// answers blocks its thread.
+///
+/// Thread: worker (libvirt blocks). The daemon serves a connection's calls five at a time.
+class Hypervisor {
+ public:
+  /// `uri` as libvirt has it, e.g. "qemu:///system".
+  Hypervisor(std::string uri, const std::string& cluster_id);
+  ~Hypervisor();
+
+  Result<std::map<InstanceId, DomainState>> List();
+  Result<DomainState> State(const InstanceId& id);
+
+  /// Defines and starts the domain described by `xml`. One that is defined and off is defined anew;
+  /// one that runs is left alone. A failure may leave it defined: Remove() is the undoing.
+  Result<StartTimes> Start(const InstanceId& id, const std::string& xml);
+  /// Ends and undefines it. Nothing of it is left in libvirt; files other than nvram are not ours.
+  Result<void> Remove(const InstanceId& id);
+
+  // Changes of power. One that is already so succeeds; an impossible one (pausing what is off) is
+  // kConflict. A domain must be there: kNotFound.
+  Result<void> PowerOn(const InstanceId& id);
+  Result<void> PowerOff(const InstanceId& id);    ///< Pulls the plug.
+  Result<void> RebootSoft(const InstanceId& id);  ///< Asks the guest, by its power button.
+  /// Pushes the reset button: the QEMU process, its ports and logs stay. Not off and on again, for
+  /// a crash of ours in between would leave a domain that looks switched off by its owner.
+  Result<void> RebootHard(const InstanceId& id);
+  Result<void> Pause(const InstanceId& id);
+  Result<void> Unpause(const InstanceId& id);
+
+  /// For people: "libvirt 9.0.0, QEMU 7.2.22".
+  Result<std::string> Version();
+
+ private:
+  class Link;  // Keeps libvirt.h out of every file that includes this one.
+  std::unique_ptr<Link> link_;
+};
+
+}  // namespace sf::compute
