@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "node/api/http_message.h"
+#include "node/api/request_reader.h"
+#include "node/api/socket.h"
+
+namespace sf::api {
+
+struct HttpLimits {
+  std::size_t head = 16 * 1024;
+  std::size_t body = 1024 * 1024;
+  std::chrono::milliseconds request{10'000};  ///< From a request's first byte to its last.
+  std::chrono::milliseconds write{30'000};    ///< For the whole of an answer.
+  std::chrono::milliseconds linger{1'000};    ///< See Socket::Linger().
+};
+
+/// One client's connection: a request, its answer, the next request.
+///
+/// Thread: one at a time; Interrupt() from any while the object lives.
+class HttpConnection {
+ public:
+  HttpConnection(int descriptor, const HttpLimits& limits, const HttpHandler& handler)
+      : limits_(limits), handler_(handler), socket_(descriptor), reader_(socket_) {}
+
+  /// Reads one request and answers it. False: the connection is done with.
+  [[nodiscard]] bool ServeOne();
+
+  /// Ends a request that is still being read; one that is being answered goes on.
+  void Interrupt() { socket_.StopReading(); }
+
+  int descriptor() const { return socket_.descriptor(); }
+  bool HasBuffered() const { return reader_.HasBuffered(); }
+
+ private:
+  Result<std::string> ReadBody(const RequestHead& head, Deadline deadline);
+  /// Answers a request that could not be read, if anybody is there to hear it. Always false.
+  bool Refuse(Request request, const Error& error, int status_of_too_large);
+
+  const HttpLimits& limits_;
+  const HttpHandler& handler_;
+  Socket socket_;
+  RequestReader reader_;
+};
+
+}  // namespace sf::api
