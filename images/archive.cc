@@ -46,6 +46,7 @@ Archive NewDecompressor() {
   SF_CHECK(archive_read_support_filter_bzip2(handle.get()) == ARCHIVE_OK);
   SF_CHECK(archive_read_support_filter_zstd(handle.get()) == ARCHIVE_OK);
   SF_CHECK(archive_read_support_format_raw(handle.get()) == ARCHIVE_OK);
+  SF_CHECK(archive_read_support_format_empty(handle.get()) == ARCHIVE_OK);
   return handle;
 }
 
@@ -126,7 +127,7 @@ Result<std::optional<std::uint64_t>> Decompress(const std::filesystem::path& sou
   }
   const int status = archive_read_next_header(handle.get(), &entry);
   if (archive_filter_count(handle.get()) <= 1) return std::nullopt;
-  if (status != ARCHIVE_OK) {
+  if (status != ARCHIVE_OK && status != ARCHIVE_EOF) {
     return Fail(Code::kCorrupt, "its compression is broken: {}", Reason(handle.get()));
   }
   // libarchive peels any number of layers; between them a bomb could hide from our limit.
@@ -134,6 +135,7 @@ Result<std::optional<std::uint64_t>> Decompress(const std::filesystem::path& sou
     return Fail(Code::kCorrupt, "it is compressed more than once");
   }
   File unpacked = TRY(File::Create(destination));
+  if (status == ARCHIVE_EOF) return 0;  // It unpacks to nothing.
   return TRY(CopyUnpacked(handle.get(), unpacked, limit, stop));
 }
 

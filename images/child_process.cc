@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern "C" {  // glibc 2.36 forgot it.
+#include <sys/pidfd.h>
+}
 
 #include <array>
 #include <cerrno>
