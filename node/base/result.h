@@ -63,10 +63,14 @@ struct fmt::formatter<sf::Id<Tag>> : fmt::formatter<std::string> {
   }
 };
 
-/// The value of `expression`, or return its error from the enclosing function.
-#define TRY(expression)                                                    \
-  __extension__({                                                          \
-    auto try_result = (expression);                                        \
-    if (!try_result) return tl::unexpected(std::move(try_result).error()); \
-    ::sf::Take(std::move(try_result));                                     \
+/// The value of an expression, or return its error from the enclosing function. Variadic, so that
+/// the expression may hold commas; numbered, so that one TRY may stand inside another.
+#define TRY(...) SF_TRY(SF_TRY_NAME(try_result_, __COUNTER__), __VA_ARGS__)
+#define SF_TRY_NAME(prefix, number) SF_TRY_JOIN(prefix, number)
+#define SF_TRY_JOIN(prefix, number) prefix##number
+#define SF_TRY(result, ...)                                        \
+  __extension__({                                                  \
+    auto result = (__VA_ARGS__);                                   \
+    if (!result) return tl::unexpected(std::move(result).error()); \
+    ::sf::Take(std::move(result));                                 \
   })

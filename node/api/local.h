@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "compute/hypervisor.h"
+#include "node/base/worker_pool.h"
+#include "node/model/instance.h"
+#include "node/store/store.h"
+
+namespace sf::api {
+
+/// One of the contract's power calls, POST /instances/{ref}/<name>.
+struct PowerCall {
+  const char* name;
+  Result<void> (compute::Hypervisor::*change)(const InstanceId&);
+  /// Whether its owner wants the instance to run from then on; -1 leaves that as it was.
+  int wanted;
+};
+
+inline constexpr std::array<PowerCall, 6> kPowerCalls = {{
+    {"rebootsoft", &compute::Hypervisor::RebootSoft, -1},
+    {"reboothard", &compute::Hypervisor::RebootHard, -1},
+    {"poweroff", &compute::Hypervisor::PowerOff, 0},
+    {"poweron", &compute::Hypervisor::PowerOn, 1},
+    {"pause", &compute::Hypervisor::Pause, -1},
+    {"unpause", &compute::Hypervisor::Unpause, -1},
+}};
+
+/// What only the hosting node can see or do at this moment: power, consoles. The one place where an
+/// HTTP thread waits for a worker, each time with a deadline.
+///
+/// Thread: HTTP.
+class LocalInstances {
+ public:
+  LocalInstances(NodeId self, std::filesystem::path instances_folder, store::Store& store,
+                 compute::Hypervisor& hypervisor, WorkerPool& workers)
+      : self_(std::move(self)),
+        folder_(std::move(instances_folder)),
+        store_(store),
+        hypervisor_(hypervisor),
+        workers_(workers) {}
+
+  Result<void> ChangePower(const Instance& instance, const PowerCall& power);
+  Result<std::string> ReadConsole(const Instance& instance, std::int64_t length);
+  Result<void> ClearConsole(const Instance& instance);
+
+ private:
+  Result<void> CheckHere(const Instance& instance) const;
+  /// Runs `job` under the instance's key, after what is going on with it already. kTimeout when that
+  /// takes too long; the job then still runs.
+  Result<void> OnWorker(const Instance& instance, std::function<Result<void>()> job);
+
+  const NodeId self_;
+  const std::filesystem::path folder_;
+  store::Store& store_;
+  compute::Hypervisor& hypervisor_;
+  WorkerPool& workers_;
+};
+
+}  // namespace sf::api

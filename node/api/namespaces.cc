@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/api/namespaces.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/api/body.h"
+#include "node/api/bulk.h"
+#include "node/api/instance_request.h"
+#include "node/api/views.h"
+
+namespace sf::api {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxKey = 1024;
+
+Result<NamespaceKey> ReadKey(const std::string& name, const std::string& secret) {
+  if (name.starts_with("_service_key")) {
+    return Fail(Code::kForbidden, "key names beginning with _service_key are reserved");
+  }
+  if (!IsName(name)) {
+    return Fail(Code::kInvalid, "key_name must be 1 to 63 letters, digits, '.', '-' and '_'");
+  }
+  if (secret.size() > kMaxKey) {
+    return Fail(Code::kInvalid, "key has more than {} bytes", kMaxKey);
+  }
+  return Auth::MakeKey(name, secret);
+}
+
+}  // namespace
+
+Result<Response> Namespaces::LogIn(const Call& call) {
+  const Fields fields(call.body);
+  const NamespaceId name_space(TRY(fields.Required("namespace")));
+  const std::string key = TRY(fields.Required("key"));
+  return Json({{"access_token", TRY(auth_.LogIn(name_space, key))},
+               {"token_type", "Bearer"},
+               {"expires_in", Auth::kTokenLifetime.count()}});
+}
+
+Result<Response> Namespaces::List(const Call& call) {
+  auto spaces = TRY(store_.namespaces.List());
+  std::erase_if(spaces, [&](const Namespace& space) { return !call.caller.Owns(space.name); });
+  return Json(ViewAll(spaces));
+}
+
+Result<Response> Namespaces::Create(const Call& call) {
+  const Fields fields(call.body);
+  const NamespaceId name(TRY(fields.Required("namespace")));
+  if (!IsName(name.value)) {
+    return Fail(Code::kInvalid, "namespace must be 1 to 63 letters, digits, '.', '-' and '_'");
+  }
+  std::optional<NamespaceKey> key;
+  if (const auto key_name = TRY(fields.NonEmpty("key_name"))) {
+    key = TRY(ReadKey(*key_name, TRY(fields.Required("key"))));
+  }
+  const auto made = store_.namespaces.Create(name, key);
+  // A repeated create is answered with what there is, as scripts expect; it changes nothing.
+  if (!made && made.error().code != Code::kConflict) return tl::unexpected(made.error());
+  return Json(View(TRY(store_.namespaces.Find(name))));
+}
+
+Result<Namespace> Namespaces::Resolve(const Call& call) const {
+  const NamespaceId name(call.names.at(0));
+  if (!call.caller.Owns(name)) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
+  auto space = TRY(store_.namespaces.Find(name));
+  if (space.state != "created") return Fail(Code::kNotFound, "namespace {} not found", name);
+  return space;
+}
+
+Result<Response> Namespaces::Show(const Call& call) {
+  const NamespaceId name(call.names.at(0));
+  if (!call.caller.Owns(name)) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
+  // Also a deleted one, until it is reaped: a client that waits for its end reads that state.
+  return Json(View(TRY(store_.namespaces.Find(name))));
+}
+
+Result<Response> Namespaces::Delete(const Call& call) {
+  const NamespaceId name = TRY(Resolve(call)).name;
+  if (name == kSystemNamespace) {
+    return Fail(Code::kForbidden, "the namespace system cannot be deleted");
+  }
+  if (const auto done = store_.namespaces.Delete(name); !done) {
+    // What is still in use is 400 here by contract, not 409.
+    const Code code = done.error().code == Code::kConflict ? Code::kInvalid : done.error().code;
+    return Fail(code, "{}", done.error().message);
+  }
+  return Json(json::object());
+}
+
+Result<Response> Namespaces::ListKeys(const Call& call) {
+  return Json(TRY(Resolve(call)).key_names);
+}
+
+Result<Response> Namespaces::AddKey(const Call& call) {
+  const Namespace space = TRY(Resolve(call));
+  const Fields fields(call.body);
+  const std::string name = TRY(fields.Required("key_name"));
+  TRY(store_.namespaces.PutKey(space.name, TRY(ReadKey(name, TRY(fields.Required("key"))))));
+  return Json(name);
+}
+
+Result<Response> Namespaces::ReplaceKey(const Call& call) {
+  const Namespace space = TRY(Resolve(call));
+  const Fields fields(call.body);
+  const std::string name =
+      call.names.size() > 1 ? call.names[1] : TRY(fields.Required("key_name"));
+  const auto& names = space.key_names;
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    return Fail(Code::kNotFound, "key {:.63} of namespace {} not found", name, space.name);
+  }
+  TRY(store_.namespaces.PutKey(space.name, TRY(ReadKey(name, TRY(fields.Required("key"))))));
+  return Json(name);
+}
+
+Result<Response> Namespaces::DeleteKey(const Call& call) {
+  TRY(store_.namespaces.DeleteKey(TRY(Resolve(call)).name, call.names.at(1)));
+  return Json(json::object());
+}
+
+Result<Response> Namespaces::Metadata(const Call& call) {
+  return Json(TRY(Resolve(call)).metadata);
+}
+
+Result<Response> Namespaces::SetMetadata(const Call& call) {
+  const Namespace space = TRY(Resolve(call));
+  const auto [key, value] = TRY(MetadataEntry(call));
+  TRY(CheckMetadata(key, value));
+  TRY(store_.namespaces.SetMetadata(space.name, key, value));
+  return Json(nullptr);
+}
+
+Result<Response> Namespaces::DeleteMetadata(const Call& call) {
+  TRY(store_.namespaces.SetMetadata(TRY(Resolve(call)).name, call.names.at(1), std::nullopt));
+  return Json(nullptr);
+}
+
+}  // namespace sf::api

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/api/router.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "node/api/body.h"
+#include "node/api/status.h"
+#include "node/base/log.h"
+
+namespace sf::api {
+namespace {
+
+using nlohmann::json;
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+Result<std::string> Decode(std::string_view segment) {
+  std::string text;
+  text.reserve(segment.size());
+  for (std::size_t i = 0; i < segment.size(); ++i) {
+    char c = segment[i];
+    if (c == '%') {
+      const int high = i + 2 < segment.size() ? HexDigit(segment[i + 1]) : -1;
+      const int low = i + 2 < segment.size() ? HexDigit(segment[i + 2]) : -1;
+      if (high < 0 || low < 0) return Fail(Code::kInvalid, "the path has a broken %-escape");
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return Fail(Code::kInvalid, "the path has a control character");
+    }
+    text += c;
+  }
+  return text;
+}
+
+bool IsCapture(const std::string& segment) { return segment.starts_with('{'); }
+
+/// The {names} of `pattern` in `path`, or nothing if it does not fit.
+std::optional<std::vector<std::string>> Match(const std::vector<std::string>& pattern,
+                                              const std::vector<std::string>& path) {
+  if (pattern.size() != path.size()) return std::nullopt;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (IsCapture(pattern[i])) {
+      names.push_back(path[i]);
+    } else if (pattern[i] != path[i]) {
+      return std::nullopt;
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> SplitPath(std::string_view path) {
+  std::vector<std::string> segments;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    if (end > 0) segments.push_back(TRY(Decode(path.substr(0, end))));
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return segments;
+}
+
+void Router::Add(std::string_view method, std::string_view pattern, Access access,
+                 Handler handler) {
+  routes_.push_back({std::string(method), *SplitPath(pattern), access, std::move(handler)});
+}
+
+Response Router::Handle(const Request& request) const {
+  const Result<Response> response = Dispatch(request);
+  if (response) return *response;
+  const Error& error = response.error();
+  const int status = ToStatus(error.code);
+  if (status == 500) {
+    log::Error("request failed method={} path={} request={} error={}", request.method, request.path,
+               request.request_id, error.message);
+  }
+  Response failure = ErrorResponse(status, error.message);
+  if (error.code == Code::kUnavailable) failure.headers.emplace_back("Retry-After", "5");
+  if (error.code == Code::kUnauthorized) failure.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return failure;
+}
+
+Result<Response> Router::Dispatch(const Request& request) const {
+  const std::vector<std::string> path = TRY(SplitPath(request.path));
+  bool known_path = false;
+  for (const Route& route : routes_) {
+    auto names = Match(route.segments, path);
+    if (!names) continue;
+    known_path = true;
+    if (route.method != request.method) continue;
+    // Who asks is settled before what they sent is looked at.
+    Caller caller = TRY(Admit(route.access, request));
+    return route.handler(
+        {request, std::move(caller), *std::move(names), TRY(ParseBody(request.body))});
+  }
+  if (known_path) {
+    return ErrorResponse(405, fmt::format("{} is not possible here", request.method));
+  }
+  return Fail(Code::kNotFound, "path not found");
+}
+
+Result<Caller> Router::Admit(Access access, const Request& request) const {
+  if (access == Access::kPublic) return Caller{};
+  Caller caller = TRY(auth_.Authenticate(request.Header("Authorization")));
+  // 401 and not 403: that is what clients of the contract expect here.
+  if (access == Access::kAdmin && !caller.IsAdmin()) {
+    return Fail(Code::kUnauthorized, "only the namespace system may do this");
+  }
+  return caller;
+}
+
+Response Json(const json& body) {
+  Response response;
+  // Strings that are not UTF-8 cannot come in through the API; what libraries report might not be.
+  response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace sf::api

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/reconcile/instance_builder.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "compute/domain_xml.h"
+#include "images/config_drive.h"
+#include "images/file.h"
+#include "images/image_ref.h"
+#include "images/qcow2.h"
+#include "node/base/log.h"
+#include "node/base/tcp_port.h"
+
+namespace sf::reconcile {
+namespace {
+
+using compute::InstanceFiles;
+
+constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
+constexpr int kPortAttempts = 3;
+
+Result<images::ImageUrl> ParseUrl(const std::string& url) {
+  const images::ImageRef ref = TRY(images::ParseImageRef(url));
+  if (const auto* image = std::get_if<images::ImageUrl>(&ref)) return *image;
+  return Fail(Code::kInternal, "{} is not a URL", url);
+}
+
+Result<void> MakeFolder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error) {
+    // QEMU runs as a user of its own and must pass through; nobody needs to list.
+    constexpr auto kPassThrough = std::filesystem::perms(0711);
+    std::filesystem::permissions(folder, kPassThrough, error);
+  }
+  if (error) return Fail(Code::kInternal, "cannot make {}: {}", folder.string(), error.message());
+  return {};
+}
+
+}  // namespace
+
+Result<void> InstanceBuilder::Build(const InstanceId& id) {
+  Steps steps("build", metrics_);
+  const auto claimed = steps.Run("claim", [&] { return store_.instances.Claim(id); });
+  if (!claimed && claimed.error().code == Code::kConflict) return {};  // Deleted or failed meanwhile.
+  if (!claimed) return claimed;
+  Instance instance = TRY(store_.instances.Find(id));
+
+  const auto images = steps.Run("images", [&] { return FindImages(instance); });
+  // An image that was evicted since the plan was made is fetched again by the next plan.
+  if (!images && images.error().code == Code::kNotReady) return {};
+  auto made = images ? MakeAndStart(instance, *images, steps)
+                     : Result<void>(tl::unexpected(images.error()));
+  if (!made && made.error().code == Code::kUnavailable) return made;
+  if (!made) {
+    TRY(Undo(id));
+    log::Warn("instance failed instance={} error={}", id, made.error().message);
+    return store_.instances.Fail(id, made.error().message);
+  }
+
+  std::vector<std::string> digests;
+  for (const auto& image : images->of_disk) digests.push_back(image ? image->sha256 : "");
+  const auto done = steps.Run("record", [&] {
+    return store_.instances.Built(instance, digests,
+                                  {.object_type = "instance",
+                                   .object = id.value,
+                                   .message = "instance created",
+                                   .extra = {{"stages_ms", steps.milliseconds()}},
+                                   .duration_s = steps.seconds()});
+  });
+  // Deleted while it was built: the next plan removes what was made.
+  if (!done && done.error().code == Code::kConflict) return {};
+  if (done) log::Info("instance created instance={} seconds={:.3f}", id, steps.seconds());
+  return done;
+}
+
+Result<void> InstanceBuilder::MakeAndStart(Instance& instance, const Images& images,
+                                           Steps& steps) {
+  const InstanceFiles files = FilesOf(instance.uuid);
+  TRY(steps.Run("folder", [&] { return MakeFolder(files.folder()); }));
+  TRY(steps.Run("disks", [&] { return MakeDisks(instance, images); }));
+  if (instance.spec.config_drive) {
+    TRY(steps.Run("config_drive", [&] { return WriteConfigDrive(instance); }));
+  }
+  return Start(instance, steps);
+}
+
+Result<InstanceBuilder::Images> InstanceBuilder::FindImages(const Instance& instance) const {
+  Images images;
+  for (const InstanceDisk& disk : instance.disks) {
+    if (disk.url.empty()) {
+      images.of_disk.emplace_back();
+      continue;
+    }
+    auto image = cache_.Find(TRY(ParseUrl(disk.url)));
+    if (!image) return Fail(Code::kNotReady, "{} is not in the cache", disk.url);
+    const auto wanted = static_cast<std::uint64_t>(disk.size_gb) * kGigabyte;
+    if (disk.size_gb > 0 && wanted < image->virtual_bytes) {
+      return Fail(Code::kInvalid, "disk {} has {} GB, and its image {} needs {} bytes", disk.device,
+                  disk.size_gb, disk.url, image->virtual_bytes);
+    }
+    cache_.Touch(image->sha256);
+    images.of_disk.push_back(std::move(image));
+  }
+  return images;
+}
+
+Result<void> InstanceBuilder::MakeDisks(const Instance& instance, const Images& images) const {
+  // A domain that runs already was started before a crash came; its disks are in use.
+  const auto state = hypervisor_.State(instance.uuid);
+  if (state && state->power != compute::Power::kOff && state->power != compute::Power::kCrashed) {
+    return {};
+  }
+  if (!state && state.error().code != Code::kNotFound) return tl::unexpected(state.error());
+  const InstanceFiles files = FilesOf(instance.uuid);
+  for (std::size_t i = 0; i < instance.disks.size(); ++i) {
+    const auto& image = images.of_disk[i];
+    const auto asked = static_cast<std::uint64_t>(instance.disks[i].size_gb) * kGigabyte;
+    const std::uint64_t size = std::max(asked, image ? image->virtual_bytes : 0);
+    TRY(images::WriteOverlay(files.Disk(i), size,
+                             image ? std::optional(image->path) : std::nullopt));
+  }
+  return {};
+}
+
+Result<void> InstanceBuilder::WriteConfigDrive(const Instance& instance) const {
+  images::ConfigDriveSpec drive;
+  drive.uuid = instance.uuid;
+  drive.name = instance.spec.name;
+  drive.hostname = instance.spec.name;
+  drive.owner = instance.spec.name_space;
+  drive.availability_zone = settings_.zone;
+  drive.ssh_key = instance.spec.ssh_key;
+  if (instance.spec.user_data) {
+    drive.user_data = TRY(images::DecodeBase64(*instance.spec.user_data));
+  }
+  drive.metadata = instance.metadata;
+  return images::WriteConfigDrive(FilesOf(instance.uuid).config_drive(), drive);
+}
+
+Result<void> InstanceBuilder::Start(Instance& instance, Steps& steps) {
+  // A port may be taken by a stranger's program, which no row knows of.
+  for (int attempt = 1;; ++attempt) {
+    TRY(steps.Run("ports", [&] { return AvoidTakenPorts(instance); }));
+    const std::string xml = TRY(steps.Run("domain_xml", [&]() -> Result<std::string> {
+      const auto spec = TRY(ToDomainSpec(instance));
+      return compute::DomainXml(spec, templates_);
+    }));
+    // For the operator to read; libvirt has its own copy.
+    TRY(images::WriteWhole(FilesOf(instance.uuid).domain_xml(), xml, images::Durability::kOrdinary));
+    const auto started = steps.Run("libvirt", [&] { return hypervisor_.Start(instance.uuid, xml); });
+    if (started) {
+      steps.Took("libvirt_define", started->define);
+      steps.Took("libvirt_create", started->create);
+      return {};
+    }
+    const bool port_taken = !IsPortFree(settings_.console_address, instance.console_port) ||
+                            !IsPortFree(settings_.console_address, instance.vdi_port);
+    if (!port_taken || attempt == kPortAttempts) return tl::unexpected(started.error());
+  }
+}
+
+Result<void> InstanceBuilder::AvoidTakenPorts(Instance& instance) {
+  // Our own QEMU from before a crash holds them rightly.
+  if (const auto state = hypervisor_.State(instance.uuid); state && state->power == compute::Power::kOn) {
+    return {};
+  }
+  for (int attempt = 1; attempt <= kPortAttempts; ++attempt) {
+    if (IsPortFree(settings_.console_address, instance.console_port) &&
+        IsPortFree(settings_.console_address, instance.vdi_port)) {
+      return {};
+    }
+    TRY(store_.instances.ReplacePorts(instance.uuid));
+    const Instance fresh = TRY(store_.instances.Find(instance.uuid));
+    instance.console_port = fresh.console_port;
+    instance.vdi_port = fresh.vdi_port;
+  }
+  return Fail(Code::kNoCapacity, "no free port for a console was found in {} attempts",
+              kPortAttempts);
+}
+
+Result<compute::DomainSpec> InstanceBuilder::ToDomainSpec(const Instance& instance) const {
+  const InstanceFiles files = FilesOf(instance.uuid);
+  const InstanceSpec& spec = instance.spec;
+  compute::DomainSpec domain;
+  domain.id = instance.uuid;
+  domain.title = spec.name;
+  domain.cluster_id = settings_.cluster_id;
+  domain.virt_type = settings_.virt_type;
+  domain.cpus = static_cast<int>(spec.cpus);
+  domain.memory_mib = static_cast<int>(spec.memory_mb);
+  domain.machine = spec.secure_boot ? compute::Machine::kQ35 : compute::Machine::kPc;
+  domain.uefi = spec.uefi;
+  domain.secure_boot = spec.secure_boot;
+  domain.nvram = spec.uefi ? files.nvram().string() : "";
+  std::vector<compute::DiskRequest> requests;
+  for (std::size_t i = 0; i < spec.disks.size(); ++i) {
+    requests.push_back({TRY(compute::ParseBus(spec.disks[i].bus.value_or(""))),
+                        instance.disks[i].type == "cdrom" ? compute::DiskType::kCdrom
+                                                          : compute::DiskType::kDisk});
+  }
+  const compute::DeviceLayout layout =
+      TRY(compute::AssignDevices(requests, domain.machine, spec.config_drive));
+  for (std::size_t i = 0; i < layout.disks.size(); ++i) {
+    domain.disks.push_back({.path = files.Disk(i).string(),
+                            .format = "qcow2",
+                            .device = layout.disks[i],
+                            .read_only = instance.disks[i].type == "cdrom"});
+  }
+  if (layout.config_drive) {
+    domain.disks.push_back({.path = files.config_drive().string(),
+                            .format = "raw",
+                            .device = *layout.config_drive,
+                            .read_only = true,
+                            .bootable = false});
+  }
+  domain.console = {settings_.console_address, static_cast<std::uint16_t>(instance.console_port)};
+  domain.console_log = files.console_log().string();
+  domain.vdi_type = spec.video.vdi == "vnc" ? compute::VdiType::kVnc : compute::VdiType::kSpice;
+  domain.vdi = {settings_.console_address, static_cast<std::uint16_t>(instance.vdi_port)};
+  domain.video_model = spec.video.model;
+  domain.video_memory_kib = static_cast<int>(spec.video.memory_kib);
+  for (const std::string& channel : spec.side_channels) {
+    domain.side_channels.push_back({channel, files.Channel(channel).string()});
+  }
+  return domain;
+}
+
+Result<void> InstanceBuilder::Restart(const InstanceId& id) {
+  Steps steps("restart", metrics_);
+  Instance instance = TRY(store_.instances.Find(id));
+  if (instance.state != InstanceState::kCreated || !instance.power_wanted) return {};
+  const auto started = Start(instance, steps);
+  if (!started && started.error().code == Code::kUnavailable) return started;
+  if (!started) {
+    // Its disks are kept: a person may still want what is on them.
+    log::Warn("instance could not be started again instance={} error={}", id,
+              started.error().message);
+    return store_.instances.Fail(id, "could not be started again: " + started.error().message);
+  }
+  TRY(store_.instances.RecordPower(id, "on"));
+  log::Info("instance started again instance={}", id);
+  return store_.events.Add({.object_type = "instance",
+                            .object = id.value,
+                            .message = "instance started again after its domain had ended",
+                            .extra = {{"stages_ms", steps.milliseconds()}},
+                            .duration_s = steps.seconds()});
+}
+
+Result<void> InstanceBuilder::Undo(const InstanceId& id) {
+  TRY(hypervisor_.Remove(id));
+  std::error_code error;
+  std::filesystem::remove_all(FilesOf(id).folder(), error);
+  if (error) {
+    return Fail(Code::kInternal, "cannot remove {}: {}", FilesOf(id).folder().string(),
+                error.message());
+  }
+  return {};
+}
+
+Result<void> InstanceBuilder::Remove(const InstanceId& id, bool has_row) {
+  Steps steps("remove", metrics_);
+  TRY(steps.Run("libvirt", [&] { return hypervisor_.Remove(id); }));
+  TRY(steps.Run("files", [&] { return Undo(id); }));
+  if (has_row) {
+    const auto deleted = steps.Run("record", [&] { return store_.instances.Deleted(id); });
+    if (!deleted && deleted.error().code != Code::kConflict) return deleted;
+  }
+  log::Info("instance removed instance={} seconds={:.3f}", id, steps.seconds());
+  return {};
+}
+
+}  // namespace sf::reconcile

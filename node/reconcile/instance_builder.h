@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compute/domain_spec.h"
+#include "compute/hypervisor.h"
+#include "compute/instance_files.h"
+#include "images/image_cache.h"
+#include "node/base/metrics.h"
+#include "node/model/instance.h"
+#include "node/reconcile/steps.h"
+#include "node/store/store.h"
+#include "templates/render.h"
+
+namespace sf::reconcile {
+
+/// What all instances of this host have in common.
+struct HostSettings {
+  NodeId self;
+  std::string cluster_id;
+  std::string zone;
+  std::filesystem::path instances_folder;
+  compute::VirtType virt_type = compute::VirtType::kQemu;
+  std::string console_address;  ///< where serial consoles and screens listen
+};
+
+/// The steps from a row to a running domain, and back. Each step may be repeated, so after a crash
+/// the whole of it is simply done again; a step that fails undoes what was made and says why in the
+/// row.
+///
+/// Thread: worker, one job per instance at a time.
+class InstanceBuilder {
+ public:
+  InstanceBuilder(HostSettings settings, store::Store& store, images::ImageCache& cache,
+                  compute::Hypervisor& hypervisor, const Templates& templates, Metrics& metrics)
+      : settings_(std::move(settings)),
+        store_(store),
+        cache_(cache),
+        hypervisor_(hypervisor),
+        templates_(templates),
+        metrics_(metrics) {}
+
+  /// Ends with the row created, in error, or as its owner has changed it meanwhile. An Error means
+  /// that the database could not be told; the next pass does it again.
+  Result<void> Build(const InstanceId& id);
+
+  /// Starts a built instance whose domain is gone or was cut off. Its disks are not touched.
+  Result<void> Restart(const InstanceId& id);
+
+  /// Domain first, then files, then the row, if there is one in delete-wait.
+  Result<void> Remove(const InstanceId& id, bool has_row);
+
+ private:
+  struct Images {
+    std::vector<std::optional<images::CachedImage>> of_disk;  ///< unset for a blank disk
+  };
+
+  Result<void> MakeAndStart(Instance& instance, const Images& images, Steps& steps);
+  Result<Images> FindImages(const Instance& instance) const;
+  Result<void> MakeDisks(const Instance& instance, const Images& images) const;
+  Result<void> WriteConfigDrive(const Instance& instance) const;
+  Result<void> Start(Instance& instance, Steps& steps);
+  Result<void> AvoidTakenPorts(Instance& instance);
+  Result<compute::DomainSpec> ToDomainSpec(const Instance& instance) const;
+  Result<void> Undo(const InstanceId& id);
+  compute::InstanceFiles FilesOf(const InstanceId& id) const {
+    return {settings_.instances_folder, id};
+  }
+
+  const HostSettings settings_;
+  store::Store& store_;
+  images::ImageCache& cache_;
+  compute::Hypervisor& hypervisor_;
+  const Templates& templates_;
+  Metrics& metrics_;
+};
+
+}  // namespace sf::reconcile

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/store/instance_store.h"
+
+#include <map>
+
+#include "node/store/artifact_store.h"
+#include "node/store/metadata.h"
+
+namespace sf::store {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kPortAttempts = 5;
+
+constexpr std::string_view kSelect =
+    "SELECT i.uuid, i.name, i.namespace, i.node, i.state, i.error_message, i.power_wanted,"
+    " i.power_state, i.spec, i.metadata, i.created_at, i.version,"
+    " COALESCE((SELECT port FROM ports WHERE instance_uuid = i.uuid AND purpose = 'console'), 0),"
+    " COALESCE((SELECT port FROM ports WHERE instance_uuid = i.uuid AND purpose = 'vdi'), 0)"
+    " FROM instances i WHERE ";
+
+Result<Instance> ToInstance(const Row& row) {
+  Instance instance;
+  instance.spec = TRY(ParseInstanceSpecJson(row.Text(8)));
+  instance.uuid = InstanceId(row.Text(0));
+  instance.spec.name = row.Text(1);
+  instance.spec.name_space = NamespaceId(row.Text(2));
+  instance.node = NodeId(row.Text(3));
+  instance.state = TRY(ParseInstanceState(row.Text(4)));
+  instance.error_message = row.Text(5);
+  instance.power_wanted = row.Integer(6) != 0;
+  instance.power_state = row.Text(7);
+  instance.metadata = json::parse(row.Text(9), nullptr, /*allow_exceptions=*/false);
+  instance.created_at = row.Real(10);
+  instance.version = row.Integer(11);
+  instance.console_port = static_cast<int>(row.Integer(12));
+  instance.vdi_port = static_cast<int>(row.Integer(13));
+  return instance;
+}
+
+/// The WHERE of a filter, the same for the instances and for their disks.
+struct Where {
+  std::string sql;
+  std::vector<Parameter> values;
+};
+
+Where ToWhere(const InstanceFilter& filter) {
+  Where where{"1", {}};
+  const auto add = [&](std::string_view condition, std::string value) {
+    where.sql.append(" AND ").append(condition);
+    where.values.emplace_back(std::move(value));
+  };
+  if (filter.name_space) add("i.namespace = ?", filter.name_space->value);
+  if (filter.name) add("i.name = ?", *filter.name);
+  if (filter.uuid) add("i.uuid = ?", filter.uuid->value);
+  if (filter.node) add("i.node = ?", filter.node->value);
+  if (!filter.uuid && !filter.with_deleted) where.sql += " AND i.state <> 'deleted'";
+  return where;
+}
+
+}  // namespace
+
+Result<void> InstanceStore::ClaimCapacity(Session& session, const Instance& wanted) const {
+  // The node's row is the lock of all its capacity, and of its ports.
+  const auto node = TRY(session.Query(
+      "SELECT cpu_limit, memory_limit_mb, disk_limit_gb FROM nodes"
+      " WHERE name = ? AND state = 'created' FOR UPDATE",
+      wanted.node));
+  if (node.empty()) return sf::Fail(Code::kNotFound, "node {} not found", wanted.node);
+  const auto used = TRY(session.Query(
+      "SELECT COALESCE(SUM(cpus), 0), COALESCE(SUM(memory_mb), 0), COALESCE(SUM(disk_gb), 0)"
+      " FROM instances WHERE node = ? AND state IN ('initial', 'creating', 'created',"
+      " 'delete-wait')",
+      wanted.node));
+  struct Room {
+    std::string_view noun;
+    std::int64_t wanted, used, limit;
+  };
+  const Room rooms[] = {
+      {"cpus", wanted.spec.cpus, used[0].Integer(0), node[0].Integer(0)},
+      {"MB of memory", wanted.spec.memory_mb, used[0].Integer(1), node[0].Integer(1)},
+      {"GB of disk", DiskTotalGb(wanted.spec), used[0].Integer(2), node[0].Integer(2)},
+  };
+  for (const Room& room : rooms) {
+    if (room.used + room.wanted > room.limit) {
+      return sf::Fail(Code::kNoCapacity, "node {} has no room for {} {}: {} of {} are taken",
+                      wanted.node, room.wanted, room.noun, room.used, room.limit);
+    }
+  }
+  return {};
+}
+
+Result<int> InstanceStore::ClaimPort(Session& session, const Instance& instance,
+                                     std::string_view purpose) const {
+  const int count = ports_.last - ports_.first + 1;
+  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
+    // The first free port at or after a random one, wrapping around once.
+    const auto free = TRY(session.Query(
+        "SELECT candidate FROM (SELECT ? + (FLOOR(RAND() * ?) + seq.n) MOD ? AS candidate FROM"
+        " (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) seq) c"
+        " WHERE NOT EXISTS (SELECT 1 FROM ports WHERE node = ? AND port = candidate) LIMIT 1",
+        ports_.first, count, count, instance.node));
+    if (free.empty()) continue;
+    const int port = static_cast<int>(free[0].Integer(0));
+    const auto taken = session.Execute(
+        "INSERT INTO ports (node, port, instance_uuid, purpose) VALUES (?, ?, ?, ?)", instance.node,
+        port, instance.uuid, purpose);
+    if (taken) return port;
+    if (taken.error().code != Code::kConflict) return tl::unexpected(taken.error());
+  }
+  return sf::Fail(Code::kNoCapacity, "node {} has no free port between {} and {}", instance.node,
+                  ports_.first, ports_.last);
+}
+
+Result<Instance> InstanceStore::Create(const Instance& wanted, const json& placement_reason) {
+  return database_.Transaction<Instance>([&](Session& session) -> Result<Instance> {
+    Instance made = wanted;
+    const auto space = TRY(session.Query(
+        "SELECT 1 FROM namespaces WHERE name = ? AND state = 'created' LOCK IN SHARE MODE",
+        made.spec.name_space));
+    if (space.empty()) {
+      return sf::Fail(Code::kNotFound, "namespace {} not found", made.spec.name_space);
+    }
+    TRY(ClaimCapacity(session, made));
+    TRY(session.Execute(
+        "INSERT INTO instances (uuid, name, namespace, node, state, error_message, power_state,"
+        " cpus, memory_mb, disk_gb, spec, metadata, created_at, updated_at) VALUES (?, ?, ?, ?,"
+        " 'initial', '', 'initial', ?, ?, ?, ?, ?, UNIX_TIMESTAMP(NOW(6)), UNIX_TIMESTAMP(NOW(6)))",
+        made.uuid, made.spec.name, made.spec.name_space, made.node, made.spec.cpus,
+        made.spec.memory_mb, DiskTotalGb(made.spec), ToJson(made.spec).dump(),
+        made.metadata.dump()));
+    int position = 0;
+    for (InstanceDisk& disk : made.disks) {
+      if (!disk.url.empty()) {
+        disk.artifact = TRY(EnsureImageArtifact(session, made.spec.name_space, disk.url, false));
+      }
+      TRY(session.Execute(
+          "INSERT INTO instance_disks (instance_uuid, position, device, bus, type, size_gb, url,"
+          " artifact_uuid, blob_uuid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
+          made.uuid, position++, disk.device, disk.bus, disk.type, disk.size_gb, disk.url,
+          disk.artifact));
+    }
+    made.console_port = TRY(ClaimPort(session, made, "console"));
+    made.vdi_port = TRY(ClaimPort(session, made, "vdi"));
+    TRY(events_.Add(session, {.object_type = "instance",
+                              .object = made.uuid.value,
+                              .message = fmt::format("instance placed on {}", made.node),
+                              .extra = placement_reason}));
+    made.version = 1;
+    return made;
+  });
+}
+
+Result<std::vector<Instance>> InstanceStore::List(const InstanceFilter& filter) const {
+  const Where where = ToWhere(filter);
+  const std::string order = " ORDER BY i.created_at, i.uuid";
+  const auto rows_and_disks =
+      TRY(database_.OnOneConnection<std::pair<std::vector<Row>, std::vector<Row>>>(
+          [&](Session& session) -> Result<std::pair<std::vector<Row>, std::vector<Row>>> {
+            auto rows =
+                TRY(session.QueryBound(std::string(kSelect) + where.sql + order, where.values));
+            auto disks = TRY(session.QueryBound(
+                "SELECT d.instance_uuid, d.device, d.bus, d.type, d.size_gb, d.url,"
+                " d.artifact_uuid, d.blob_uuid FROM instance_disks d"
+                " JOIN instances i ON i.uuid = d.instance_uuid WHERE " +
+                    where.sql + " ORDER BY d.instance_uuid, d.position",
+                where.values));
+            return std::pair(std::move(rows), std::move(disks));
+          }));
+  std::vector<Instance> instances;
+  std::map<std::string_view, std::size_t> position;
+  instances.reserve(rows_and_disks.first.size());
+  for (const Row& row : rows_and_disks.first) {
+    position[row.Text(0)] = instances.size();
+    instances.push_back(TRY(ToInstance(row)));
+  }
+  for (const Row& row : rows_and_disks.second) {
+    const auto found = position.find(row.Text(0));
+    if (found == position.end()) continue;  // Made between the two queries.
+    instances[found->second].disks.push_back({row.Text(1), row.Text(2), row.Text(3), row.Integer(4),
+                                              row.Text(5), ArtifactId(row.Text(6)),
+                                              BlobId(row.Text(7))});
+  }
+  return instances;
+}
+
+Result<Instance> InstanceStore::Find(const InstanceId& id) const {
+  auto found = TRY(List({.uuid = id}));
+  if (found.empty()) return sf::Fail(Code::kNotFound, "instance {} not found", id);
+  return std::move(found.front());
+}
+
+Result<void> InstanceStore::Claim(const InstanceId& id) {
+  const auto changed = TRY(database_.Execute(
+      "UPDATE instances SET state = 'creating', version = version + 1,"
+      " updated_at = UNIX_TIMESTAMP(NOW(6))"
+      " WHERE uuid = ? AND state IN ('initial', 'creating')",
+      id));
+  // No row: its owner deleted it, or it failed. The row is the referee, and nothing was touched.
+  if (changed == 0) return sf::Fail(Code::kConflict, "instance {} is no longer to be built", id);
+  return {};
+}
+
+Result<void> InstanceStore::Built(const Instance& instance,
+                                  const std::vector<std::string>& sha256_of_disk,
+                                  const Event& event) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    const auto changed = TRY(session.Execute(
+        "UPDATE instances SET state = 'created', power_state = 'on', error_message = '',"
+        " version = version + 1, updated_at = UNIX_TIMESTAMP(NOW(6))"
+        " WHERE uuid = ? AND state = 'creating'",
+        instance.uuid));
+    if (changed == 0) {
+      return sf::Fail(Code::kConflict, "instance {} is no longer being created", instance.uuid);
+    }
+    for (std::size_t i = 0; i < sha256_of_disk.size(); ++i) {
+      if (sha256_of_disk[i].empty()) continue;
+      TRY(session.Execute(
+          "UPDATE instance_disks SET blob_uuid = COALESCE((SELECT uuid FROM blobs"
+          " WHERE sha256 = ?), '') WHERE instance_uuid = ? AND position = ?",
+          sha256_of_disk[i], instance.uuid, i));
+      TRY(session.Execute(
+          "UPDATE blobs SET last_used = UNIX_TIMESTAMP(NOW(6)) WHERE sha256 = ?",
+          sha256_of_disk[i]));
+    }
+    return events_.Add(session, event);
+  });
+}
+
+Result<void> InstanceStore::Fail(const InstanceId& id, const std::string& message) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    const auto changed = TRY(session.Execute(
+        "UPDATE instances SET state = 'error', error_message = ?, version = version + 1,"
+        " updated_at = UNIX_TIMESTAMP(NOW(6))"
+        " WHERE uuid = ? AND state IN ('initial', 'creating', 'created')",
+        message, id));
+    if (changed == 0) return {};
+    return events_.Add(session, {.object_type = "instance",
+                                 .object = id.value,
+                                 .type = "audit",
+                                 .message = "instance failed: " + message});
+  });
+}
+
+Result<void> InstanceStore::FailWaitingFor(const NodeId& node, const std::string& url,
+                                           const std::string& message) {
+  const auto rows = TRY(database_.Query(
+      "SELECT DISTINCT i.uuid FROM instances i JOIN instance_disks d ON d.instance_uuid = i.uuid"
+      " WHERE i.node = ? AND i.state IN ('initial', 'creating') AND d.url = ?",
+      node, url));
+  for (const Row& row : rows) TRY(Fail(InstanceId(row.Text(0)), message));
+  return {};
+}
+
+Result<void> InstanceStore::RequestDelete(const InstanceId& id) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    const auto changed = TRY(session.Execute(
+        "UPDATE instances SET state = 'delete-wait', version = version + 1,"
+        " updated_at = UNIX_TIMESTAMP(NOW(6))"
+        " WHERE uuid = ? AND state NOT IN ('delete-wait', 'deleted')",
+        id));
+    if (changed > 0) {
+      return events_.Add(session, {.object_type = "instance",
+                                   .object = id.value,
+                                   .message = "instance deletion requested"});
+    }
+    const auto rows = TRY(session.Query("SELECT state FROM instances WHERE uuid = ?", id));
+    if (rows.empty() || rows[0].Text(0) == "deleted") {
+      return sf::Fail(Code::kNotFound, "instance {} not found", id);
+    }
+    return {};
+  });
+}
+
+Result<void> InstanceStore::Deleted(const InstanceId& id) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    const auto changed = TRY(session.Execute(
+        "UPDATE instances SET state = 'deleted', power_state = 'off', version = version + 1,"
+        " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ? AND state = 'delete-wait'",
+        id));
+    if (changed == 0) return sf::Fail(Code::kConflict, "instance {} is not being deleted", id);
+    TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
+    return events_.Add(session, {.object_type = "instance",
+                                 .object = id.value,
+                                 .message = "instance deleted"});
+  });
+}
+
+Result<void> InstanceStore::WantPower(const InstanceId& id, bool on) {
+  TRY(database_.Execute(
+      "UPDATE instances SET power_wanted = ?, version = version + 1 WHERE uuid = ?"
+      " AND state = 'created' AND power_wanted <> ?",
+      on ? 1 : 0, id, on ? 1 : 0));
+  return {};
+}
+
+Result<void> InstanceStore::RecordPower(const InstanceId& id, const std::string& power_state) {
+  TRY(database_.Execute(
+      "UPDATE instances SET power_state = ?, version = version + 1 WHERE uuid = ?"
+      " AND state = 'created' AND power_state <> ?",
+      power_state, id, power_state));
+  return {};
+}
+
+Result<void> InstanceStore::ReplacePorts(const InstanceId& id) {
+  const Instance instance = TRY(Find(id));
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
+    TRY(ClaimPort(session, instance, "console"));
+    TRY(ClaimPort(session, instance, "vdi"));
+    return {};
+  });
+}
+
+Result<void> InstanceStore::SetMetadata(const InstanceId& id, const std::string& key,
+                                        const std::optional<json>& value) {
+  return UpdateMetadata(database_, {"instances", "uuid", "instance"}, id.value, key, value);
+}
+
+Result<std::int64_t> InstanceStore::Reap(double age_s, int limit) {
+  const auto rows = TRY(database_.Query(
+      "SELECT uuid FROM instances WHERE state = 'deleted'"
+      " AND updated_at < UNIX_TIMESTAMP(NOW(6)) - ? LIMIT ?",
+      age_s, limit));
+  for (const Row& row : rows) {
+    TRY(database_.Transaction<void>([&](Session& session) -> Result<void> {
+      TRY(session.Execute("DELETE FROM instance_disks WHERE instance_uuid = ?", row.Text(0)));
+      TRY(session.Execute("DELETE FROM events WHERE object_type = 'instance' AND object = ?",
+                          row.Text(0)));
+      TRY(session.Execute("DELETE FROM instances WHERE uuid = ? AND state = 'deleted'",
+                          row.Text(0)));
+      return {};
+    }));
+  }
+  return static_cast<std::int64_t>(rows.size());
+}
+
+}  // namespace sf::store

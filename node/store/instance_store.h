@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/model/instance.h"
+#include "node/model/event.h"
+#include "node/store/database.h"
+#include "node/store/event_store.h"
+
+namespace sf::store {
+
+/// Ports that instances' consoles and screens may listen on, both ends included.
+struct PortRange {
+  int first = 30000;
+  int last = 39999;
+};
+
+/// Which instances a listing is about. Unset means any.
+struct InstanceFilter {
+  std::optional<NamespaceId> name_space = {};
+  std::optional<std::string> name = {};  ///< live ones of this name: neither deleted nor delete-wait-error
+  std::optional<InstanceId> uuid = {};   ///< in whatever state
+  std::optional<NodeId> node = {};       ///< live ones placed there
+  bool with_deleted = false;
+};
+
+/// Instances as MySQL keeps them: the one durable truth about what should exist, and where.
+///
+/// Thread: HTTP or worker (blocks); each call borrows a connection of its own.
+class InstanceStore {
+ public:
+  InstanceStore(Database& database, EventStore& events, PortRange ports)
+      : database_(database), events_(events), ports_(ports) {}
+
+  /// Records `wanted` on its node in one transaction: room, ports and the artifacts of its disks are
+  /// taken there, so nodes that place at once can neither overfill a third nor share a port.
+  /// kNoCapacity says what is short; kNotFound when the node or namespace is gone.
+  Result<Instance> Create(const Instance& wanted, const nlohmann::json& placement_reason);
+
+  Result<std::vector<Instance>> List(const InstanceFilter& filter) const;  ///< by creation
+  Result<Instance> Find(const InstanceId& id) const;                       ///< kNotFound
+
+  /// Takes the instance for building: initial -> creating, or creating again after a crash.
+  /// kConflict when its row has moved on.
+  Result<void> Claim(const InstanceId& id);
+  /// creating -> created, with the digests of the images its disks lie on.
+  Result<void> Built(const Instance& instance, const std::vector<std::string>& sha256_of_disk,
+                     const Event& event);
+  /// -> error, unless it is being deleted. The message is what its owner sees.
+  Result<void> Fail(const InstanceId& id, const std::string& message);
+  /// Likewise all that wait on `node` for the image at `url` and were asked for before `before`.
+  Result<void> FailWaitingFor(const NodeId& node, const std::string& url,
+                              const std::string& message);
+  /// -> delete-wait; kNotFound when it is deleted already. Repeating it is fine.
+  Result<void> RequestDelete(const InstanceId& id);
+  /// delete-wait -> deleted, with its ports given back.
+  Result<void> Deleted(const InstanceId& id);
+
+  Result<void> WantPower(const InstanceId& id, bool on);
+  Result<void> RecordPower(const InstanceId& id, const std::string& power_state);
+  /// New ports for an instance whose old ones a stranger on its node has taken.
+  Result<void> ReplacePorts(const InstanceId& id);
+  Result<void> SetMetadata(const InstanceId& id, const std::string& key,
+                           const std::optional<nlohmann::json>& value);
+  /// Forgets up to `limit` of those deleted more than `age_s` seconds ago, and their events.
+  Result<std::int64_t> Reap(double age_s, int limit);
+
+ private:
+  Result<void> ClaimCapacity(Session& session, const Instance& wanted) const;
+  Result<int> ClaimPort(Session& session, const Instance& instance, std::string_view purpose) const;
+
+  Database& database_;
+  EventStore& events_;
+  const PortRange ports_;
+};
+
+}  // namespace sf::store

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/store/namespace_store.h"
+
+#include <algorithm>
+
+#include "node/store/metadata.h"
+
+namespace sf::store {
+namespace {
+
+using nlohmann::json;
+
+// The names of the keys are joined by a byte that no name may hold.
+constexpr std::string_view kSelect =
+    "SELECT n.name, n.state, n.metadata, n.version,"
+    " GROUP_CONCAT(k.name ORDER BY k.name SEPARATOR ' ')"
+    " FROM namespaces n LEFT JOIN namespace_keys k ON k.namespace = n.name";
+
+Namespace ToNamespace(const Row& row) {
+  Namespace space;
+  space.name = NamespaceId(row.Text(0));
+  space.state = row.Text(1);
+  space.metadata = json::parse(row.Text(2), nullptr, /*allow_exceptions=*/false);
+  space.version = row.Integer(3);
+  const std::string& names = row.Text(4);
+  for (std::size_t at = 0; at < names.size();) {
+    const std::size_t end = std::min(names.find(' ', at), names.size());
+    space.key_names.push_back(names.substr(at, end - at));
+    at = end + 1;
+  }
+  return space;
+}
+
+Result<void> InsertKey(Session& session, const NamespaceId& name, const NamespaceKey& key) {
+  TRY(session.Execute("REPLACE INTO namespace_keys (namespace, name, hash, nonce)"
+                      " VALUES (?, ?, ?, ?)",
+                      name, key.name, key.hash, key.nonce));
+  return {};
+}
+
+/// Takes the row's lock, so that no key is added to a namespace while it is deleted.
+Result<void> LockLive(Session& session, const NamespaceId& name) {
+  const auto rows = TRY(session.Query(
+      "SELECT 1 FROM namespaces WHERE name = ? AND state = 'created' FOR UPDATE", name));
+  if (rows.empty()) return Fail(Code::kNotFound, "namespace {} not found", name);
+  return {};
+}
+
+}  // namespace
+
+Result<void> NamespaceStore::Create(const NamespaceId& name,
+                                    const std::optional<NamespaceKey>& key) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    TRY(session.Execute("DELETE FROM namespaces WHERE name = ? AND state = 'deleted'", name));
+    const auto inserted =
+        session.Execute("INSERT INTO namespaces (name, state, metadata, updated_at)"
+                        " VALUES (?, 'created', '{}', UNIX_TIMESTAMP(NOW(6)))",
+                        name);
+    if (!inserted && inserted.error().code == Code::kConflict) {
+      return Fail(Code::kConflict, "namespace {} exists already", name);
+    }
+    if (!inserted) return tl::unexpected(inserted.error());
+    if (key) TRY(InsertKey(session, name, *key));
+    return {};
+  });
+}
+
+Result<Namespace> NamespaceStore::Find(const NamespaceId& name) const {
+  static const std::string kSql = std::string(kSelect) + " WHERE n.name = ? GROUP BY n.name";
+  const auto rows = TRY(database_.Query(kSql, name));
+  if (rows.empty()) return Fail(Code::kNotFound, "namespace {} not found", name);
+  return ToNamespace(rows.front());
+}
+
+Result<std::vector<Namespace>> NamespaceStore::List() const {
+  static const std::string kSql =
+      std::string(kSelect) + " WHERE n.state = 'created' GROUP BY n.name ORDER BY n.name";
+  const auto rows = TRY(database_.Query(kSql));
+  std::vector<Namespace> spaces;
+  spaces.reserve(rows.size());
+  for (const Row& row : rows) spaces.push_back(ToNamespace(row));
+  return spaces;
+}
+
+Result<void> NamespaceStore::Delete(const NamespaceId& name) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    TRY(LockLive(session, name));
+    const auto live = TRY(session.Query(
+        "SELECT COUNT(*) FROM instances WHERE namespace = ? AND state NOT IN ('deleted', 'error')",
+        name));
+    if (const auto count = live.at(0).Integer(0); count > 0) {
+      return Fail(Code::kConflict, "namespace {} still has {} instances", name, count);
+    }
+    TRY(session.Execute("DELETE FROM namespace_keys WHERE namespace = ?", name));
+    TRY(session.Execute("UPDATE artifacts SET state = 'deleted', live = NULL, version = version + 1,"
+                        " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE namespace = ? AND live = 1",
+                        name));
+    TRY(session.Execute("UPDATE namespaces SET state = 'deleted', version = version + 1,"
+                        " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE name = ?",
+                        name));
+    return {};
+  });
+}
+
+Result<void> NamespaceStore::PutKey(const NamespaceId& name, const NamespaceKey& key) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    TRY(LockLive(session, name));
+    return InsertKey(session, name, key);
+  });
+}
+
+Result<void> NamespaceStore::DeleteKey(const NamespaceId& name, const std::string& key) {
+  const auto deleted = TRY(database_.Execute(
+      "DELETE FROM namespace_keys WHERE namespace = ? AND name = ?", name, key));
+  if (deleted == 0) return Fail(Code::kNotFound, "key {} of namespace {} not found", key, name);
+  return {};
+}
+
+Result<std::vector<NamespaceKey>> NamespaceStore::Keys(const NamespaceId& name) const {
+  const auto rows = TRY(database_.Query(
+      "SELECT k.name, k.hash, k.nonce FROM namespaces n"
+      " LEFT JOIN namespace_keys k ON k.namespace = n.name"
+      " WHERE n.name = ? AND n.state = 'created' ORDER BY k.name",
+      name));
+  if (rows.empty()) return Fail(Code::kNotFound, "namespace {} not found", name);
+  std::vector<NamespaceKey> keys;
+  for (const Row& row : rows) {
+    if (!row.IsNull(0)) keys.push_back({row.Text(0), row.Text(1), row.Text(2)});
+  }
+  return keys;
+}
+
+Result<void> NamespaceStore::SetMetadata(const NamespaceId& name, const std::string& key,
+                                         const std::optional<json>& value) {
+  return UpdateMetadata(database_, {"namespaces", "name", "namespace"}, name.value, key, value);
+}
+
+Result<std::int64_t> NamespaceStore::Reap(double age_s) {
+  return database_.Execute(
+      "DELETE FROM namespaces WHERE state = 'deleted' AND updated_at < UNIX_TIMESTAMP(NOW(6)) - ?",
+      age_s);
+}
+
+}  // namespace sf::store

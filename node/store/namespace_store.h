@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/model/namespace.h"
+#include "node/store/database.h"
+
+namespace sf::store {
+
+/// Namespaces and their keys.
+///
+/// Thread: HTTP or worker (blocks).
+class NamespaceStore {
+ public:
+  explicit NamespaceStore(Database& database) : database_(database) {}
+
+  /// kConflict if a live one exists. A deleted one of that name begins anew.
+  Result<void> Create(const NamespaceId& name, const std::optional<NamespaceKey>& key);
+  Result<Namespace> Find(const NamespaceId& name) const;  ///< kNotFound; also deleted ones
+  Result<std::vector<Namespace>> List() const;            ///< without deleted ones
+  /// kConflict while it has instances that are neither deleted nor in error.
+  Result<void> Delete(const NamespaceId& name);
+
+  /// Adds the key or replaces the one of that name.
+  Result<void> PutKey(const NamespaceId& name, const NamespaceKey& key);
+  Result<void> DeleteKey(const NamespaceId& name, const std::string& key);  ///< kNotFound
+  /// The keys of a live namespace; kNotFound without one.
+  Result<std::vector<NamespaceKey>> Keys(const NamespaceId& name) const;
+
+  /// Sets `key` of the metadata, or takes it out if `value` is unset.
+  Result<void> SetMetadata(const NamespaceId& name, const std::string& key,
+                           const std::optional<nlohmann::json>& value);
+  /// Forgets those deleted more than `age_s` seconds ago.
+  Result<std::int64_t> Reap(double age_s);
+
+ private:
+  Database& database_;
+};
+
+}  // namespace sf::store
