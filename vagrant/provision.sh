@@ -44,7 +44,8 @@ packages() {
         catch2 libarchive-dev libbrotli-dev libcli11-dev libcpp-httplib-dev libcpp-jwt-dev
         libcurl4-openssl-dev libexpected-dev libfmt-dev libkainjow-mustache-dev libmsgpack-cxx-dev
         libmysqlcppconn-dev libnftables-dev libnl-3-dev libnl-route-3-dev libsodium-dev libspdlog-dev
-        libssl-dev libsystemd-dev libuv1-dev libvirt-dev nlohmann-json3-dev zlib1g-dev
+        libssl-dev libsystemd-dev libuv1-dev libvirt-dev nlohmann-json3-dev prometheus-cpp-dev
+        zlib1g-dev
 LIST
       ;;
       run) tr -s ' \n' '\n' <<'LIST'
