@@ -98,4 +98,18 @@ Result<std::string> DomainXml(const DomainSpec& spec, const Templates& templates
   return templates.Render("domain.xml", values);
 }
 
+Result<void> CheckDomainTemplate(const Templates& templates) {
+  const DomainSpec least;  // Opens the sections for what is not there, and `most` all others.
+  DomainSpec most;
+  most.virt_type = VirtType::kKvm;
+  most.uefi = true;
+  most.disks = {{"/scsi", "raw", {"sda", Bus::kScsi, DiskType::kDisk}, true},
+                {"/usb", "raw", {"sdb", Bus::kUsb, DiskType::kDisk}}};
+  most.interfaces.emplace_back();
+  most.side_channels.emplace_back();
+  TRY(DomainXml(least, templates));
+  TRY(DomainXml(most, templates));
+  return {};
+}
+
 }  // namespace sf::compute

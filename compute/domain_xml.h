@@ -12,4 +12,7 @@ namespace sf::compute {
 /// `spec` as libvirt reads it, through the template domain.xml.
 Result<std::string> DomainXml(const DomainSpec& spec, const Templates& templates);
 
+/// Whether an operator's domain.xml asks only for names that a domain has, in all its sections.
+Result<void> CheckDomainTemplate(const Templates& templates);
+
 }  // namespace sf::compute

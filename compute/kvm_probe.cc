@@ -98,9 +98,7 @@ Result<void> RunUntilHalt(int kvm, int vcpu) {
 
 /// A guest of one page and one instruction. Leaves its memory to the end of the process.
 Result<void> RunSmallestGuest() {
-  const Descriptor kvm = TRY(Opened(
-      open("/dev/kvm", O_RDWR | O_CLOEXEC),
-      fmt::format("/dev/kvm cannot be opened by user {} (is it in the group kvm?)", kQemuUser)));
+  const Descriptor kvm = TRY(Opened(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm"));
   if (ioctl(kvm.get(), KVM_GET_API_VERSION, 0) != kApiVersion) {
     return Fail(Code::kUnavailable, "KVM does not have API version {}", kApiVersion);
   }
@@ -124,6 +122,10 @@ Result<void> RunSmallestGuest() {
 
 Result<void> Probe() {
   TRY(BecomeQemuUser());
+  if (access("/dev/kvm", R_OK | W_OK) != 0 && errno == EACCES) {
+    return Fail(Code::kUnavailable, "user {} may not open /dev/kvm; add it to the group kvm",
+                kQemuUser);
+  }
   return RunSmallestGuest();
 }
 

@@ -103,7 +103,8 @@ Result<mustache::data> ToData(const nlohmann::json& value, const std::string& pa
       mustache::object object;
       for (const auto& [key, member] : value.items()) {
         if (member.is_null()) continue;
-        object[key] = TRY(ToData(member, path.empty() ? key : path + "." + key, kind));
+        object[key] =
+            TRY(ToData(member, path.empty() ? key : fmt::format("{}.{}", path, key), kind));
       }
       return mustache::data(object);
     }
@@ -154,18 +155,14 @@ Result<std::string> Templates::Render(std::string_view name, const nlohmann::jso
   if (found == texts_.end()) return Fail(Code::kInternal, "there is no template {}", name);
   const auto& [origin, text] = found->second;
   const Kind kind = TRY(KindOf(name));
-  auto in_template = [&](auto result) {
-    if (!result)
-      result.error().message = fmt::format("template {}: {}", origin, result.error().message);
-    return result;
-  };
-  const mustache::data data = TRY(in_template(ToData(values, "", kind)));
+  const auto data = ToData(values, "", kind);
+  if (!data) return Fail(data.error().code, "template {}: {}", origin, data.error().message);
 
   // Parsed anew each time: rendering changes the library's object, so that sharing one between
   // threads would need a lock, and parsing takes a fraction of a millisecond.
   mustache::mustache parsed = TRY(Parse(origin, text));
   parsed.set_custom_escape(kind.escape);
-  StrictContext context(&data);
+  StrictContext context(&*data);
   std::ostringstream out;
   parsed.render(context, out);
   if (context.missing()) {

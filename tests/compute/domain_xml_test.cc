@@ -113,6 +113,23 @@ TEST_CASE("DomainXml: controllers come with the disks that need them") {
   CHECK(XPath(Xml(spec), "string(//disk[1]/address/@target)") == "0");
 }
 
+TEST_CASE("CheckDomainTemplate: finds a name that no domain has, in whatever section it stands") {
+  CHECK(CheckDomainTemplate(sf::Templates::Load({}).value()));
+  const auto* text =
+      GENERATE("{{nmae}}", "{{#uefi}}{{nmae}}{{/uefi}}", "{{^uefi}}{{nmae}}{{/uefi}}",
+               "{{#disks}}{{#read_only}}{{nmae}}{{/read_only}}{{/disks}}",
+               "{{#interfaces}}{{nmae}}{{/interfaces}}");
+  char folder[] = "/tmp/sf-template-XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/domain.xml";
+  std::ofstream(path) << text;
+  const auto checked = CheckDomainTemplate(sf::Templates::Load(folder).value());
+  std::remove(path.c_str());
+  rmdir(folder);
+  REQUIRE_FALSE(checked);
+  CHECK_THAT(checked.error().message, Contains("nmae") && Contains(path));
+}
+
 TEST_CASE("DomainXml: secure boot needs UEFI and q35") {
   DomainSpec spec = Spec();
   spec.secure_boot = true;

@@ -207,6 +207,22 @@ TEST_CASE("Hypervisor: a restart of libvirtd is not noticed, and its absence is 
   CHECK(domain.State() == kOn);
 }
 
+TEST_CASE("Hypervisor: threads share its connection", "[host]") {
+  TestDomain first(kCluster, 31900);
+  TestDomain second(kCluster, 31910);
+  Hypervisor shared(kUri, kCluster);
+  const auto work = [&shared](const TestDomain& domain) {
+    return shared.Start(domain.spec.id, domain.Xml()).has_value() && shared.List().has_value() &&
+           shared.PowerOff(domain.spec.id).has_value();
+  };
+  bool done = false;
+  std::thread other([&] { done = work(second); });
+  CHECK(work(first));
+  other.join();
+  CHECK(done);
+  CHECK(shared.List()->size() == 2);
+}
+
 TEST_CASE("Hypervisor: names its versions", "[host]") {
   CHECK_THAT(Hypervisor(kUri, kCluster).Version().value(),
              Contains("libvirt ") && Contains("QEMU "));
