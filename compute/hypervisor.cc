@@ -22,7 +22,7 @@ constexpr std::size_t kUuidLength = 36;
 DomainState ToState(int state, int reason) {
   switch (state) {
     case VIR_DOMAIN_PAUSED:
-      return {reason == VIR_DOMAIN_PAUSED_CRASHED ? Power::kCrashed : Power::kPaused, false};
+      return {Power::kPaused, false};
     case VIR_DOMAIN_CRASHED:
       return {Power::kCrashed, false};
     case VIR_DOMAIN_SHUTOFF:
@@ -215,10 +215,10 @@ Result<StartTimes> Hypervisor::Start(const InstanceId& id, const std::string& xm
 
 Result<void> Hypervisor::Remove(const InstanceId& id) {
   auto removed = link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
-    if (!IsOff(TRY(StateOf(domain))) && virDomainDestroy(domain) < 0) {
+    if (virDomainIsActive(domain) == 1 && virDomainDestroy(domain) < 0) {
       const auto failure = LibvirtFailure("instance {} could not be stopped", id);
       // It may have ended by itself meanwhile, which is as good.
-      if (!IsOff(TRY(StateOf(domain)))) return failure;
+      if (virDomainIsActive(domain) != 0) return failure;
     }
     constexpr unsigned kEverything = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_NVRAM |
                                      VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |

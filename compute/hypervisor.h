@@ -19,7 +19,8 @@ std::string_view ToString(Power power);
 struct DomainState {
   Power power = Power::kOff;
   /// Off because its guest or its owner switched it off. False for what is off because QEMU or the
-  /// host failed, which is ours to start again.
+  /// host failed, which is ours to start again. A libvirtd that restarts forgets why a domain is
+  /// off, and this turns false too: whoever sees it true has to write it down.
   bool by_guest_or_owner = false;
   bool operator==(const DomainState&) const = default;
 };

@@ -81,10 +81,17 @@ class TestDomain {
   std::string folder_ = "/var/tmp/sf-hypervisor-XXXXXX";
 };
 
-pid_t LibvirtdPid() {
+void KillLibvirtd() {
   pid_t pid = 0;
   std::ifstream("/run/libvirtd.pid") >> pid;
-  return pid;
+  REQUIRE(pid > 0);
+  REQUIRE(kill(pid, SIGKILL) == 0);
+  REQUIRE(Eventually([pid] { return kill(pid, 0) != 0; }));
+}
+
+void StartLibvirtd() {
+  REQUIRE(std::system("libvirtd -d") == 0);
+  REQUIRE(Eventually([] { return Hypervisor(kUri, kCluster).Version().has_value(); }));
 }
 
 constexpr DomainState kOn{Power::kOn, false};
@@ -185,26 +192,28 @@ TEST_CASE("Hypervisor: a restart of libvirtd is not noticed, and its absence is 
   TestDomain domain;
   REQUIRE(domain.Start());
 
-  const pid_t libvirtd = LibvirtdPid();
-  REQUIRE(libvirtd > 0);
-  REQUIRE(kill(libvirtd, SIGKILL) == 0);
-  REQUIRE(Eventually([&] { return kill(libvirtd, 0) != 0; }));
+  KillLibvirtd();
   const auto away = domain.hypervisor.List();
   REQUIRE_FALSE(away);
   CHECK(away.error().code == sf::Code::kUnavailable);
   CHECK(domain.hypervisor.Remove(domain.spec.id).error().code == sf::Code::kUnavailable);
-
-  REQUIRE(std::system("libvirtd -d") == 0);
-  CHECK(Eventually([&] { return domain.hypervisor.List().has_value(); }));
+  StartLibvirtd();
   CHECK(domain.State() == kOn);
 
-  // This time nothing is asked while it is away.
-  const pid_t second = LibvirtdPid();
-  REQUIRE(kill(second, SIGKILL) == 0);
-  REQUIRE(Eventually([&] { return kill(second, 0) != 0; }));
-  REQUIRE(std::system("libvirtd -d") == 0);
-  REQUIRE(Eventually([] { return Hypervisor(kUri, kCluster).Version().has_value(); }));
+  KillLibvirtd();  // This time nothing is asked while it is away.
+  StartLibvirtd();
   CHECK(domain.State() == kOn);
+}
+
+// Whoever decides whether a domain is to be started again has to know this: see DomainState.
+TEST_CASE("Hypervisor: why a domain is off is forgotten when libvirtd restarts", "[host]") {
+  TestDomain domain;
+  REQUIRE(domain.Start());
+  REQUIRE(domain.hypervisor.PowerOff(domain.spec.id));
+  CHECK(domain.State() == kOffByOwner);
+  KillLibvirtd();
+  StartLibvirtd();
+  CHECK(domain.State() == DomainState{Power::kOff, false});
 }
 
 TEST_CASE("Hypervisor: threads share its connection", "[host]") {
