@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a Debian 12 machine needs to build, run and test Shaken Fist. Every part is safe to repeat.
 #
-#   provision.sh packages [GROUP...]   print the packages of these groups (build run test; default all)
-#   provision.sh install [GROUP...]    install those that are missing
+#   provision.sh packages [GROUP...]   print the packages of these groups: build, run, test
+#   provision.sh install [GROUP...]    install those that are missing (no group means all)
 #   provision.sh services start        start MariaDB, virtlogd, libvirtd and dockerd unless they run
 #   provision.sh services stop         stop those that `services start` started
 set -euo pipefail
@@ -43,7 +43,8 @@ packages() {
         g++ cmake ninja-build ccache pkg-config git
         catch2 libarchive-dev libbrotli-dev libcli11-dev libcpp-httplib-dev libcpp-jwt-dev
         libcurl4-openssl-dev libexpected-dev libfmt-dev libkainjow-mustache-dev libmsgpack-cxx-dev
-        libmysqlcppconn-dev libnftables-dev libnl-3-dev libnl-route-3-dev libsodium-dev libspdlog-dev
+        libmysqlcppconn-dev libnftables-dev libnl-3-dev libnl-route-3-dev libsodium-dev
+        libspdlog-dev
         libssl-dev libsystemd-dev libuv1-dev libvirt-dev nlohmann-json3-dev prometheus-cpp-dev
         zlib1g-dev
 LIST
@@ -103,7 +104,8 @@ start_services() {
   start mariadb 'mariadb-admin ping' mariadbd --user=mysql
   start virtlogd 'pid=$(cat /run/virtlogd.pid) && [ -d "/proc/$pid" ]' virtlogd
   start libvirtd 'virsh -c qemu:///system version' "${BASH_SOURCE[0]%/*}/without-dead-kvm" libvirtd
-  # No bridge and no rules of its own: our containers get their links from us, and the machine stays as it was.
+  # No bridge and no rules of its own: our containers get their links from us, and the machine
+  # stays as it was.
   start dockerd 'curl -sf --unix-socket /run/docker.sock http://docker/_ping' \
     dockerd --bridge=none --iptables=false --ip6tables=false --ip-forward=false
 }
@@ -115,8 +117,8 @@ start_unit() {
   echo "$1 started"
 }
 
-# start NAME PROBE COMMAND...: PROBE, not a process list, says whether it runs, because the processes
-# of test hosts (tests/hosts) are seen from here, too.
+# start NAME PROBE COMMAND...: PROBE, not a process list, says whether it runs, because the
+# processes of test hosts (tests/hosts) are seen from here, too.
 start() {
   local name=$1 probe=$2 try; shift 2
   bash -c "$probe" >/dev/null 2>&1 && { echo "$name runs"; return; }

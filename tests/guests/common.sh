@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What the guest builders share. An image is made once for given inputs (its builder and the files beside it)
-# and kept under the hash of these, so building again is a matter of milliseconds and needs no network.
+# What the guest builders share. An image is made once for given inputs (its builder and the files
+# beside it) and kept under the hash of these, so building again is a matter of milliseconds and
+# needs no network.
 set -euo pipefail
 
 guests=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -12,7 +13,8 @@ began=$SECONDS
 say() { printf '%4d s  %s\n' $((SECONDS - began)) "$*"; }
 die() { echo "guests: $*" >&2; exit 1; }
 
-# build NAME INPUT...: calls make_image FILE in a scratch directory, unless NAME is there for these inputs.
+# build NAME INPUT...: calls make_image FILE in a scratch directory, unless NAME is there for
+# these inputs.
 build() {
   local name=$1 key image; shift
   key=$(cat "$guests/common.sh" "$@" | sha256sum | cut -c1-16)
@@ -30,7 +32,10 @@ build() {
     chmod 644 "$scratch/image.qcow2"
     mv "$scratch/image.qcow2" "$image"
   fi
-  cmp -s "$image" "$out/$name.qcow2" || { cp "$image" "$out/$name.new" && mv "$out/$name.new" "$out/$name.qcow2"; }
+  if ! cmp -s "$image" "$out/$name.qcow2"; then
+    cp "$image" "$out/$name.new"
+    mv "$out/$name.new" "$out/$name.qcow2"
+  fi
   say "$out/$name.qcow2 ($(($(stat -c %s "$image") >> 20)) MiB)"
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bed: a few test hosts, and `infra` with the database and the web server, on one underlay network."""
+"""A bed: some test hosts, and `infra` with database and web server, on one underlay network."""
 
 import contextlib
 import fcntl
@@ -12,15 +12,15 @@ import time
 import cgroups
 from host import Host, HostError
 
-CLAIMS = pathlib.Path("/run")  # shakenfist-bed-NUMBER: a link to the state directory that has the number
+CLAIMS = pathlib.Path("/run")  # shakenfist-bed-NUMBER is a link to the directory of its owner
 SQL_USER, SQL_PASSWORD, SQL_DATABASE = "sf", "sfpass", "sf"
 
 
 class Bed:
-    """The bed whose state is in `directory`. What it is made of is on disk, so every command starts here.
+    """The bed whose state is in `directory`: every command begins by reading it from there.
 
-    Several beds may be up at once: all that two of them could quarrel about (addresses, cgroups, links)
-    is named after a number, and each holds a number of its own while it is up.
+    Several beds may be up at once: all that two of them could quarrel about (addresses, cgroups,
+    links) is named after a number, and each holds a number of its own while it is up.
     """
 
     def __init__(self, directory):
@@ -63,7 +63,8 @@ class Bed:
             cgroups.kill_and_remove(self.cgroup)
             subprocess.run(["ip", "link", "del", self.machine_link], stderr=subprocess.DEVNULL)
             self.claim_link.unlink()
-        # No mount of the hosts is seen from here; --one-file-system is for the day when that is wrong.
+        # No mount of the hosts is seen from here; --one-file-system is for the day when that is
+        # wrong.
         subprocess.run(["rm", "-rf", "--one-file-system", str(self.dir)], check=True)
         self.number = None
 
@@ -124,7 +125,8 @@ class Bed:
             raise HostError(f"{self.dir} is not empty and not a bed: choose another SF_HOSTS_DIR")
         with lock(CLAIMS):
             for self.number in range(1, 250):
-                # The number is written down first: a claim whose owner does not say so is left over.
+                # The number is written down first: a claim whose owner does not say so is left
+                # over.
                 self.save()
                 if self.claim_link.is_symlink():
                     if Bed(self.claim_link.readlink()).number == self.number:
@@ -135,15 +137,14 @@ class Bed:
         raise HostError("no bed number is free: see /run/shakenfist-bed-*")
 
     def save(self):
-        (self.dir / "bed.json").write_text(json.dumps(
-            {"number": self.number, "size": self.size, "docker": self.docker, "linked": self.linked}))
+        kept = {name: getattr(self, name) for name in ("number", "size", "docker", "linked")}
+        (self.dir / "bed.json").write_text(json.dumps(kept))
 
     def link_machine(self):
-        infra = self.host("infra")
-        commands = (f"link add {self.machine_link} type veth peer name u-machine netns {infra.pid()}",
-                    f"addr add {self.address('machine')}/24 dev {self.machine_link}",
-                    f"link set {self.machine_link} up")
-        for command in commands:
+        infra, link = self.host("infra"), self.machine_link
+        for command in (f"link add {link} type veth peer name u-machine netns {infra.pid()}",
+                        f"addr add {self.address('machine')}/24 dev {link}",
+                        f"link set {link} up"):
             subprocess.run(["ip", *command.split()], check=True)
         infra.in_network("ip link set u-machine master under up")
 
@@ -160,7 +161,7 @@ def lock(directory, seconds=180):
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise HostError(f"another command has been busy with {directory} for {seconds} s")
+                    raise HostError(f"another command is busy with {directory} for {seconds} s now")
                 time.sleep(0.05)
         yield
     finally:

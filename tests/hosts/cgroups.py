@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control groups of test hosts: BED/HOST in every hierarchy the machine has, version 1 or 2.
 
-They do more than account. A process cannot leave its cgroup by forking, so they know every process of a
-host, whatever became of the programs that started it: this is what makes `down` complete.
+They do more than account. A process cannot leave its cgroup by forking, so they know every process
+of a host, whatever became of the programs that started it: this is what makes `down` complete.
 """
 
 import os
@@ -11,8 +11,9 @@ import signal
 import time
 from typing import NamedTuple
 
-# A version 2 cgroup holds processes or passes controllers on to its children, never both. A host must do
-# the latter, for libvirt's and Docker's own cgroups, so what runs in it directly lives in a leaf.
+# A version 2 cgroup holds processes or passes controllers on to its children, never both. A host
+# must do the latter, for libvirt's and Docker's own cgroups, so what runs in it directly lives in
+# a leaf.
 LEAF = "init"
 
 
@@ -20,6 +21,10 @@ class Hierarchy(NamedTuple):
     mount: pathlib.Path
     version: int
     options: str  # what mount(8) needs to mount it a second time
+
+    @property
+    def type(self):
+        return "cgroup" if self.version == 1 else "cgroup2"
 
 
 def hierarchies():
@@ -33,7 +38,7 @@ def hierarchies():
             found.append(Hierarchy(pathlib.Path(mount), 2, ""))
             continue
         common = ("rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode")
-        own = [o for o in options.split(",") if o not in common and not o.startswith("release_agent=")]
+        own = [o for o in options.split(",") if o not in common and not o.startswith("release_")]
         named = own[0].startswith("name=")
         found.append(Hierarchy(pathlib.Path(mount), 1, ",".join(["none"] * named + own)))
     if not found:
@@ -73,7 +78,7 @@ def enter(group):
 
 
 def settle(group):
-    """Moves what runs in the group to its leaf, once a cgroup namespace has the group as its root."""
+    """Moves what runs in the group to its leaf, once the group is a cgroup namespace's root."""
     for hierarchy in hierarchies():
         if hierarchy.version == 2:
             top = hierarchy.mount / group

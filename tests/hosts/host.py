@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One test host: a tree of processes below a pid 1 of its own, in namespaces of its own.
 
-Having its own pid namespace, a host ends by one SIGKILL to its pid 1: QEMU, containers, daemons, mounts,
-links and tunnels all go with it, as if the power had failed. Its disk, a directory, stays.
+Having its own pid namespace, a host ends by one SIGKILL to its pid 1: QEMU, containers, daemons,
+mounts, links and tunnels all go with it, as if the power had failed. Its disk, a directory, stays.
 """
 
 import os
@@ -93,7 +93,7 @@ class Host:
         pipe = self.process.stdout.fileno()
         while not line.endswith(b"\n"):
             if not select.select([pipe], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise HostError(f"{self.name} was not {word} after {seconds} s\n{self.last_words()}")
+                raise HostError(f"{self.name} not {word} after {seconds} s\n{self.last_words()}")
             piece = os.read(pipe, 1)
             if not piece:
                 raise HostError(f"{self.name} ended before it was {word}\n{self.last_words()}")
@@ -131,14 +131,14 @@ class Host:
             "HOST_DIR": str(self.dir),
             "HOST_ADDRESS": self.address,
             "HOST_DOCKER": "1" if self.bed.docker and self.name != "infra" else "",
-            "HOST_CGROUPS": " ".join(f"{h.mount}:{'cgroup' if h.version == 1 else 'cgroup2'}:{h.options}"
+            "HOST_CGROUPS": " ".join(f"{h.mount}:{h.type}:{h.options}"
                                      for h in cgroups.hierarchies()),
             "BED_HOSTS": " ".join(f"{h.address}={h.name}" for h in self.bed.all()),
             "BED_SUBNET": self.bed.prefix + ".%",
         }
 
     def in_network(self, script):
-        """Runs shell lines in the host's network namespace, but with the machine's programs and pids."""
+        """Runs shell lines in the host's network namespace, but with the machine's files and pids."""
         self.run(["nsenter", "--target", str(self.pid()), "--net", "sh", "-ec", script])
 
     def daemons(self, *words):

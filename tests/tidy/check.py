@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the house that no compiler checks: who may include what, how long things get, which words
-have no place where. Prints FILE:LINE: what is wrong and what to do; exits 1 if there was anything to print.
+"""The rules of the house that no compiler checks: who may include what, how long things get, which
+words have no place where. Prints FILE:LINE: what is wrong and what to do; exits 1 if there was
+anything to print.
 
-The two tables below are the architecture. Whoever changes one of them changes the plan of the house.
+The two tables below are the architecture: whoever changes one changes the plan of the house.
 """
 
 import pathlib
@@ -11,8 +12,9 @@ import re
 import subprocess
 import sys
 
-# Who may include what of ours: files whose path begins like this -> what their includes may begin with.
-# The first line that fits a file counts. The roof (main, config, daemon) and tests may include everything.
+# Who may include what of ours: files whose path begins like this -> what their includes may begin
+# with. The first line that fits a file counts. The roof (main, config, daemon) and tests may
+# include everything.
 INCLUDES = (
     ("gossip/transport.", ("gossip/", "node/base/")),
     ("gossip/", ("gossip/", "node/base/id.h", "node/base/check.h")),
@@ -27,14 +29,15 @@ INCLUDES = (
                         "gossip/advert.h", "node/base/")),
     ("node/cluster_view", ("node/cluster_view", "node/model/", "gossip/member.h", "gossip/advert.h",
                            "node/base/")),
-    ("node/reconcile/plan.", ("node/reconcile/plan.h", "node/cluster_view.h", "node/model/", "node/base/")),
-    ("node/reconcile/", ("node/reconcile/", "node/cluster_view.h", "node/model/", "node/store/", "compute/",
-                         "net/", "images/", "node/base/")),
-    ("node/api/local.", ("node/api/", "node/cluster_view.h", "node/scheduler.h", "node/model/", "node/store/",
-                         "compute/", "images/", "node/base/")),
+    ("node/reconcile/plan.", ("node/reconcile/plan.h", "node/cluster_view.h", "node/model/",
+                              "node/base/")),
+    ("node/reconcile/", ("node/reconcile/", "node/cluster_view.h", "node/model/", "node/store/",
+                         "compute/", "net/", "images/", "node/base/")),
+    ("node/api/local.", ("node/api/", "node/cluster_view.h", "node/scheduler.h", "node/model/",
+                         "node/store/", "compute/", "images/", "node/base/")),
     ("node/api/dashboard.", ("node/api/", "templates/", "node/base/")),
-    ("node/api/", ("node/api/", "node/cluster_view.h", "node/scheduler.h", "node/model/", "node/store/",
-                   "node/base/")),
+    ("node/api/", ("node/api/", "node/cluster_view.h", "node/scheduler.h", "node/model/",
+                   "node/store/", "node/base/")),
     ("node/cli/", ("node/cli/", "node/base/")),
 )
 
@@ -85,7 +88,8 @@ FOLDERS = ("node", "gossip", "compute", "net", "images", "templates", "tests", "
 def main():
     root = pathlib.Path(__file__).resolve().parents[2]
     files = tracked(root)
-    found = sorted([*check_folders(files), *(finding for path in files for finding in check_path(root, path))])
+    found = [*check_folders(files), *(f for path in files for f in check_path(root, path))]
+    found.sort()
     for path, line, message in found:
         print(f"{path}:{line}: {message}")
     print(f"tidy: {len(files)} files, {len(found)} findings")
@@ -93,10 +97,11 @@ def main():
 
 
 def tracked(root):
-    """The files of the repository, with those about to be added; a pull from elsewhere brings no others."""
-    listed = subprocess.run(
-        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root, check=True, capture_output=True).stdout.decode().split("\0")
+    """The files of the repository, with those about to be added to it."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    command += ["--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    listed = listed.stdout.split("\0")
     return sorted({path for path in listed if path and (root / path).is_file()})
 
 
@@ -112,7 +117,7 @@ def check_path(root, path):
 def check_folders(files):
     for folder in FOLDERS:
         if f"{folder}/README.md" not in files:
-            yield f"{folder}/README.md", 1, "missing: say in a few lines what the folder is and what it may not need"
+            yield f"{folder}/README.md", 1, "missing: say what the folder is and what it may not need"
 
 
 def check_file(path, text):
@@ -123,7 +128,8 @@ def check_file(path, text):
         if not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2]):
             yield 1, "no SPDX line: begin the file with SPDX-License-Identifier: Apache-2.0"
         if len(lines) - 1 > MAX_FILE_LINES:
-            yield MAX_FILE_LINES + 1, f"the file has {len(lines) - 1} lines, more than {MAX_FILE_LINES}: look for the second noun"
+            yield MAX_FILE_LINES + 1, (f"a file of {len(lines) - 1} lines, more than "
+                                       f"{MAX_FILE_LINES}: look for the second noun")
     for number, line in enumerate(lines, 1):
         if PRIVATE_PATH.search(line):
             yield number, "a path of one machine: nothing here may depend on where it was written"
@@ -153,10 +159,11 @@ def check_cpp(path, text):
         for number, line in enumerate(blank_out(text, keep_strings=True).split("\n"), 1):
             impure = IMPURE.search(line)
             if impure:
-                yield number, f"'{impure[0]}' in pure code: take time, chance and order as arguments"
+                yield number, f"'{impure[0]}' in pure code: take time and chance as arguments"
     for number, length in functions(code):
         if length > MAX_FUNCTION_LINES:
-            yield number, f"a function of {length} lines, more than {MAX_FUNCTION_LINES}: look for the second noun"
+            yield number, (f"a function of {length} lines, more than "
+                           f"{MAX_FUNCTION_LINES}: look for the second noun")
 
 
 def check_includes(path, text):
@@ -174,11 +181,11 @@ def check_includes(path, text):
         if door is not None and not path.startswith(door):
             yield number, f"may not include <{name}>: its door is {', '.join(door)}"
         if door is None and "/" in name and not name.startswith(KERNEL_AND_LIBC):
-            yield number, f"<{name}> is of a library without a door: give it one in DOORS in tests/tidy/check.py"
+            yield number, f"<{name}> is of a library without a door: see DOORS in tests/tidy/check.py"
 
 
 def blank_out(text, keep_strings=False):
-    """The text without comments, macros and the insides of strings; every line stays where it was."""
+    """The text without comments, macros and insides of strings; each line stays where it was."""
     def blank(match):
         found = match[0]
         if keep_strings and not found.startswith(("/", "#define")):
