@@ -51,7 +51,8 @@ Result<void> LocalInstances::ChangePower(const Instance& instance, const PowerCa
     if (power.wanted >= 0) TRY(store_.instances.WantPower(id, power.wanted == 1));
     TRY((hypervisor_.*power.change)(id));
     const compute::DomainState state = TRY(hypervisor_.State(id));
-    TRY(store_.instances.RecordPower(id, std::string(ToString(state.power))));
+    TRY(store_.instances.RecordPower(id, std::string(ToString(state.power)),
+                                     /*switched_off=*/false));
     return store_.events.Add(
         {.object_type = "instance", .object = id.value, .message = power.name});
   });

@@ -101,7 +101,7 @@ int OnProgress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) no
 Result<Slist> ToSlist(const HttpHeaders& headers) {
   Slist list;
   for (const auto& [name, value] : headers) {
-    const std::string line = name + ": " + value;
+    const std::string line = fmt::format("{}: {}", name, value);
     const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
     if (std::any_of(line.begin(), line.end(), is_control)) {
       return Fail(Code::kInvalid, "the request header {} holds a control byte", name);

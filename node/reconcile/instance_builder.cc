@@ -241,7 +241,7 @@ Result<void> InstanceBuilder::Restart(const InstanceId& id) {
               started.error().message);
     return store_.instances.Fail(id, "could not be started again: " + started.error().message);
   }
-  TRY(store_.instances.RecordPower(id, "on"));
+  TRY(store_.instances.RecordPower(id, "on", /*switched_off=*/false));
   log::Info("instance started again instance={}", id);
   return store_.events.Add({.object_type = "instance",
                             .object = id.value,

@@ -21,10 +21,12 @@ void PlanBuilt(const Instance& instance, const Actual& actual, std::vector<Actio
     return;
   }
   const ActualDomain& domain = found->second;
-  if (!domain.running && !domain.off_on_purpose && instance.power_wanted) {
+  const bool off_on_purpose = !domain.running && domain.off_on_purpose;
+  if (!domain.running && !off_on_purpose && instance.power_wanted) {
     actions.emplace_back(StartInstance{instance.uuid});
-  } else if (domain.power_state != instance.power_state) {
-    actions.emplace_back(RecordPower{instance.uuid, domain.power_state});
+  } else if (domain.power_state != instance.power_state ||
+             (off_on_purpose && instance.power_wanted)) {
+    actions.emplace_back(RecordPower{instance.uuid, domain.power_state, off_on_purpose});
   }
 }
 

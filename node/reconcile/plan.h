@@ -61,9 +61,12 @@ struct RemoveInstance {
   bool has_row = false;
   auto operator<=>(const RemoveInstance&) const = default;
 };
+/// `off_on_purpose` is written down as its owner's wish, because libvirtd forgets the reason when it
+/// restarts, and what was switched off would be started again.
 struct RecordPower {
   InstanceId id;
   std::string power_state;
+  bool off_on_purpose = false;
   auto operator<=>(const RecordPower&) const = default;
 };
 

@@ -124,7 +124,7 @@ void Reconciler::Dispatch(const Action& action) {
           },
           [this](const RecordPower& power) {
             Submit(removals_, limits_.removals, power.id.value, [this, power] {
-              return store_.instances.RecordPower(power.id, power.power_state);
+              return store_.instances.RecordPower(power.id, power.power_state, power.off_on_purpose);
             });
           },
       },

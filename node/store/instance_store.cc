@@ -295,11 +295,14 @@ Result<void> InstanceStore::WantPower(const InstanceId& id, bool on) {
   return {};
 }
 
-Result<void> InstanceStore::RecordPower(const InstanceId& id, const std::string& power_state) {
+Result<void> InstanceStore::RecordPower(const InstanceId& id, const std::string& power_state,
+                                        bool switched_off) {
+  const int off = switched_off ? 1 : 0;
   TRY(database_.Execute(
-      "UPDATE instances SET power_state = ?, version = version + 1 WHERE uuid = ?"
-      " AND state = 'created' AND power_state <> ?",
-      power_state, id, power_state));
+      "UPDATE instances SET power_state = ?, power_wanted = power_wanted AND NOT ?,"
+      " version = version + 1 WHERE uuid = ? AND state = 'created'"
+      " AND (power_state <> ? OR (power_wanted AND ?))",
+      power_state, off, id, power_state, off));
   return {};
 }
 

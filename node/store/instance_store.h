@@ -61,7 +61,9 @@ class InstanceStore {
   Result<void> Deleted(const InstanceId& id);
 
   Result<void> WantPower(const InstanceId& id, bool on);
-  Result<void> RecordPower(const InstanceId& id, const std::string& power_state);
+  /// What its node sees. `switched_off`: by its guest or owner, so it is not to be started again.
+  Result<void> RecordPower(const InstanceId& id, const std::string& power_state,
+                           bool switched_off);
   /// New ports for an instance whose old ones a stranger on its node has taken.
   Result<void> ReplacePorts(const InstanceId& id);
   Result<void> SetMetadata(const InstanceId& id, const std::string& key,

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/base/log.h"
+#include "node/base/result.h"
+#include "node/host_facts.h"
+#include "node/sql_url.h"
+
+namespace sf {
+
+enum class VirtTypeChoice { kAuto, kKvm, kQemu };
+
+/// Every option of the node, read and checked. What each means, its default and its unit stand in
+/// one place, the table in config_options.cc; `sf-node --help` prints it.
+struct Config {
+  std::string node_name;
+  std::string node_ip;
+  std::string node_mesh_nic;  ///< Empty if no interface carries NODE_IP.
+  std::string zone;
+  std::filesystem::path storage_path;
+  std::filesystem::path template_path;  ///< Empty: the built-in texts.
+  log::Level log_level = log::Level::kInfo;
+
+  SqlUrl sql;
+  std::size_t database_connections = 0;
+
+  std::vector<std::string> api_addresses;
+  int api_port = 0;
+  std::size_t api_threads = 0;
+  std::size_t max_body = 0;  ///< Bytes.
+
+  VirtTypeChoice virt_type = VirtTypeChoice::kAuto;
+  std::string libvirt_uri;
+  std::string console_address;
+  struct {
+    int first = 0;
+    int last = 0;
+  } console_ports;
+  double cpu_overcommit_ratio = 0;
+  double ram_overcommit_ratio = 0;
+  std::uint64_t ram_reserve_mib = 0;
+  std::uint64_t disk_reserve_gib = 0;
+  std::size_t builds_in_flight = 0;
+
+  std::uint64_t image_max_gib = 0;
+  std::chrono::seconds image_check_interval{};
+  std::chrono::seconds image_stall_timeout{};
+  std::vector<std::string> image_allow;
+  std::vector<std::string> image_deny;
+};
+
+enum class Command { kRun, kMigrate, kBootstrapSystemKey, kCheck, kProbeKvm, kPrint };
+
+/// What one start of sf-node is asked to do.
+struct Invocation {
+  Command command = Command::kRun;
+  Config config;                          ///< Not for kProbeKvm and kPrint.
+  std::string text;                       ///< kPrint: help, version or the settings in force.
+  std::string key_name;                   ///< kBootstrapSystemKey
+  std::optional<std::string> system_key;  ///< kBootstrapSystemKey; none: make one and print it.
+};
+
+using Environment = std::map<std::string, std::string>;
+
+/// Reads flags, then SHAKENFIST_* of the environment, then the file, then defaults: for each option
+/// the first that has it decides. What is unknown, unreadable or contradictory is an error that
+/// names its place and says what to do.
+Result<Invocation> ReadInvocation(const std::vector<std::string>& arguments,
+                                  const Environment& environment, const HostFacts& host);
+
+Environment ReadEnvironment();
+
+}  // namespace sf

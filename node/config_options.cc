@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/config_options.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <type_traits>
+#include <utility>
+
+namespace sf {
+namespace {
+
+using Setter = decltype(ConfigOption::set);
+
+constexpr std::size_t kNameLimit = 63;
+
+template <class T>
+Result<T> ParseNumber(const std::string& text, T low, T high) {
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || !(value >= low && value <= high)) {
+    return Fail(Code::kInvalid, "'{}' is not a {}number from {} to {}", text,
+                std::is_integral_v<T> ? "whole " : "", low, high);
+  }
+  return value;
+}
+
+template <class T>
+Setter Number(T Config::*member, std::type_identity_t<T> low, std::type_identity_t<T> high,
+              std::type_identity_t<T> scale = 1) {
+  return [=](Config& config, const std::string& text) -> Result<void> {
+    config.*member = TRY(ParseNumber<T>(text, low, high)) * scale;
+    return {};
+  };
+}
+
+Setter Seconds(std::chrono::seconds Config::*member, int low, int high) {
+  return [=](Config& config, const std::string& text) -> Result<void> {
+    config.*member = std::chrono::seconds(TRY(ParseNumber<int>(text, low, high)));
+    return {};
+  };
+}
+
+template <class T>
+Setter Choice(T Config::*member, std::vector<std::pair<std::string, T>> choices) {
+  return [=](Config& config, const std::string& text) -> Result<void> {
+    std::string known;
+    for (const auto& [name, value] : choices) {
+      if (name == text) {
+        config.*member = value;
+        return {};
+      }
+      known += (known.empty() ? "" : ", ") + name;
+    }
+    return Fail(Code::kInvalid, "'{}' is none of {}", text, known);
+  };
+}
+
+/// Whether `text` is of a kind; the error says which kind.
+using Check = Result<void> (*)(const std::string& text);
+
+Result<void> IsName(const std::string& text) {
+  const bool clean = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' ||
+           c == '-';
+  });
+  if (clean && !text.empty() && text.size() <= kNameLimit) return {};
+  return Fail(Code::kInvalid, "'{}' is not a name of 1 to {} letters, digits, dots and hyphens",
+              text, kNameLimit);
+}
+
+Result<void> IsIpv4(const std::string& text) {
+  in_addr parsed;
+  if (::inet_pton(AF_INET, text.c_str(), &parsed) == 1) return {};
+  return Fail(Code::kInvalid, "'{}' is not an IPv4 address", text);
+}
+
+Result<void> IsAddress(const std::string& text) {
+  in6_addr parsed;
+  if (IsIpv4(text) || ::inet_pton(AF_INET6, text.c_str(), &parsed) == 1) return {};
+  return Fail(Code::kInvalid, "'{}' is not an IPv4 or IPv6 address", text);
+}
+
+Result<void> IsAbsolutePath(const std::string& text) {
+  if (text.starts_with('/')) return {};
+  return Fail(Code::kInvalid, "'{}' is not a path from the root", text);
+}
+
+Result<void> IsAbsolutePathOrEmpty(const std::string& text) {
+  return text.empty() ? Result<void>() : IsAbsolutePath(text);
+}
+
+Result<void> IsInterfaceOrEmpty(const std::string& text) {
+  constexpr std::size_t kLimit = 15;  // IFNAMSIZ without its NUL.
+  if (text.size() <= kLimit && text.find_first_of("/ \t") == std::string::npos) return {};
+  return Fail(Code::kInvalid, "'{}' is not the name of a network interface", text);
+}
+
+Result<void> IsNotEmpty(const std::string& text) {
+  if (!text.empty()) return {};
+  return Fail(Code::kInvalid, "it is empty");
+}
+
+template <class T>
+Setter Text(T Config::*member, Check check) {
+  return [=](Config& config, const std::string& text) -> Result<void> {
+    TRY(check(text));
+    config.*member = text;
+    return {};
+  };
+}
+
+/// Values separated by commas or blanks.
+Setter List(std::vector<std::string> Config::*member, Check check) {
+  return [=](Config& config, const std::string& text) -> Result<void> {
+    constexpr std::string_view kSeparators = ", \t";
+    std::vector<std::string> values;
+    std::size_t at = 0;
+    while ((at = text.find_first_not_of(kSeparators, at)) != std::string::npos) {
+      const std::size_t end = text.find_first_of(kSeparators, at);
+      values.push_back(text.substr(at, end - at));
+      TRY(check(values.back()));
+      at = std::min(end, text.size());
+    }
+    config.*member = std::move(values);
+    return {};
+  };
+}
+
+Result<void> SetSqlUrl(Config& config, const std::string& text) {
+  config.sql = TRY(ParseSqlUrl(text));
+  return {};
+}
+
+Result<void> SetApiAddress(Config& config, const std::string& text) {
+  TRY(List(&Config::api_addresses, IsAddress)(config, text));
+  if (config.api_addresses.empty()) return Fail(Code::kInvalid, "it names no address");
+  return {};
+}
+
+Result<void> SetConsolePorts(Config& config, const std::string& text) {
+  const std::size_t dash = std::min(text.find('-'), text.size());
+  const auto first = ParseNumber<int>(text.substr(0, dash), 1024, 65535);
+  const auto last = ParseNumber<int>(text.substr(std::min(dash + 1, text.size())), 1024, 65535);
+  if (!first || !last || *first >= *last) {
+    return Fail(Code::kInvalid, "'{}' is not a range of ports from 1024 to 65535, as 30000-39999",
+                text);
+  }
+  config.console_ports = {*first, *last};
+  return {};
+}
+
+Result<std::string> NoSqlUrl(const HostFacts&, const Config&) {
+  return Fail(Code::kInvalid, "a node needs a database: mysql://user:password@host/database");
+}
+
+Result<std::string> HostName(const HostFacts& host, const Config&) {
+  return host.name;
+}
+
+Result<std::string> HostAddress(const HostFacts& host, const Config&) {
+  if (!host.address.empty()) return host.address;
+  return Fail(Code::kInvalid, "this host has no default route, and not just one address to choose");
+}
+
+Result<std::string> MeshNic(const HostFacts& host, const Config& config) {
+  const auto found = host.nic_by_address.find(config.node_ip);
+  return found == host.nic_by_address.end() ? std::string() : found->second;
+}
+
+Result<std::string> NodeIpAndLoopback(const HostFacts&, const Config& config) {
+  return config.node_ip + ",127.0.0.1";
+}
+
+Result<std::string> TwicePerCore(const HostFacts& host, const Config&) {
+  return std::to_string(2 * host.cores);
+}
+
+std::string ShowSqlUrl(const Config& config) {
+  return WithoutPassword(config.sql);
+}
+
+std::vector<ConfigOption> NodeOptions() {
+  return {
+      {"NODE_NAME", "NAME", "The name of this node in the cluster.", "the host's name",
+       Text(&Config::node_name, IsName), HostName},
+      {"NODE_IP", "ADDRESS", "The address at which the other nodes reach this one.",
+       "the source of the default route, or the only address", Text(&Config::node_ip, IsIpv4),
+       HostAddress},
+      {"NODE_MESH_NIC", "NIC", "The interface that joins the nodes.", "the one with NODE_IP",
+       Text(&Config::node_mesh_nic, IsInterfaceOrEmpty), MeshNic},
+      {"ZONE", "NAME", "The cluster's name; it issues the tokens.", "default",
+       Text(&Config::zone, IsName)},
+      {"STORAGE_PATH", "FOLDER", "Where images and instances are kept.", "/srv/shakenfist",
+       Text(&Config::storage_path, IsAbsolutePath)},
+      {"TEMPLATE_PATH", "FOLDER", "Your own copies of the built-in texts; they win. Empty: none.",
+       "", Text(&Config::template_path, IsAbsolutePathOrEmpty)},
+      {"LOG_LEVEL", "LEVEL", "The least that is logged: debug, info, warn or error.", "info",
+       Choice<log::Level>(&Config::log_level, {{"debug", log::Level::kDebug},
+                                               {"info", log::Level::kInfo},
+                                               {"warn", log::Level::kWarn},
+                                               {"error", log::Level::kError}})},
+  };
+}
+
+std::vector<ConfigOption> DatabaseOptions() {
+  return {
+      {"SQL_URL", "URL",
+       "The database: mysql://user:password@host[:port][,host[:port]...]/database.\n"
+       "The hosts are tried in order; '/', '@' and '%' in a password are %2F, %40 and %25.",
+       "none; it has to be given", SetSqlUrl, NoSqlUrl, ShowSqlUrl},
+      {"DATABASE_CONNECTIONS", "COUNT", "Connections to the database, at most.", "8",
+       Number(&Config::database_connections, 1, 1000)},
+  };
+}
+
+std::vector<ConfigOption> ApiOptions() {
+  return {
+      {"API_ADDRESS", "ADDRESSES", "Where the HTTP API listens; several with commas.",
+       "NODE_IP and 127.0.0.1", SetApiAddress, NodeIpAndLoopback},
+      {"API_PORT", "PORT", "Its port.", "13000", Number(&Config::api_port, 1, 65535)},
+      {"API_THREADS", "COUNT", "Requests that are answered at the same time.", "16",
+       Number(&Config::api_threads, 1, 1024)},
+      {"MAX_BODY", "KIB", "The longest request body, in KiB.", "1024",
+       Number(&Config::max_body, 1, 65536, 1024)},
+  };
+}
+
+std::vector<ConfigOption> InstanceOptions() {
+  return {
+      {"VIRT_TYPE", "TYPE", "kvm, qemu (emulated), or auto: kvm if it is seen to run a guest here.",
+       "auto",
+       Choice<VirtTypeChoice>(&Config::virt_type, {{"auto", VirtTypeChoice::kAuto},
+                                                   {"kvm", VirtTypeChoice::kKvm},
+                                                   {"qemu", VirtTypeChoice::kQemu}})},
+      {"LIBVIRT_URI", "URI", "The libvirt daemon.", "qemu:///system",
+       Text(&Config::libvirt_uri, IsNotEmpty)},
+      {"CONSOLE_ADDRESS", "ADDRESS",
+       "Where serial consoles and screens listen. They ask nobody for a key.", "127.0.0.1",
+       Text(&Config::console_address, IsAddress)},
+      {"CONSOLE_PORTS", "FIRST-LAST", "Their ports.", "30000-39999", SetConsolePorts},
+      {"CPU_OVERCOMMIT_RATIO", "RATIO", "Virtual CPUs per core of the host.", "16",
+       Number(&Config::cpu_overcommit_ratio, 0.1, 100)},
+      {"RAM_OVERCOMMIT_RATIO", "RATIO", "Memory of instances per memory of the host.", "1.5",
+       Number(&Config::ram_overcommit_ratio, 0.1, 10)},
+      {"RAM_RESERVE", "MIB", "Memory that is left to the host, in MiB.", "1024",
+       Number(&Config::ram_reserve_mib, 0, 1 << 24)},
+      {"DISK_RESERVE", "GIB", "Disk space that is kept free, in GiB.", "10",
+       Number(&Config::disk_reserve_gib, 0, 1 << 20)},
+      {"BUILDS_IN_FLIGHT", "COUNT", "Instances that are built at the same time.", "two per core",
+       Number(&Config::builds_in_flight, 1, 1024), TwicePerCore},
+  };
+}
+
+std::vector<ConfigOption> ImageOptions() {
+  return {
+      {"IMAGE_MAX_SIZE", "GIB", "The largest image, unpacked, in GiB.", "50",
+       Number(&Config::image_max_gib, 1, 1 << 20)},
+      {"IMAGE_CHECK_INTERVAL", "SECONDS",
+       "How long a cached image is used before its source is asked for a newer one.", "60",
+       Seconds(&Config::image_check_interval, 0, 86400 * 365)},
+      {"IMAGE_STALL_TIMEOUT", "SECONDS", "A fetch that gets nothing for so long has failed.", "30",
+       Seconds(&Config::image_stall_timeout, 1, 86400)},
+      {"IMAGE_ALLOW", "PATTERNS", "Where images may be fetched from. Empty: everywhere.", "",
+       List(&Config::image_allow, IsNotEmpty)},
+      {"IMAGE_DENY", "PATTERNS", "Where images may not be fetched from.", "",
+       List(&Config::image_deny, IsNotEmpty)},
+  };
+}
+
+}  // namespace
+
+const std::vector<ConfigGroup>& ConfigGroups() {
+  static const std::vector<ConfigGroup> groups = {{"Node", NodeOptions()},
+                                                  {"Database", DatabaseOptions()},
+                                                  {"HTTP API", ApiOptions()},
+                                                  {"Instances", InstanceOptions()},
+                                                  {"Images", ImageOptions()}};
+  return groups;
+}
+
+}  // namespace sf

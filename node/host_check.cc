@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/host_check.h"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "compute/capacity.h"
+#include "compute/domain_xml.h"
+#include "compute/hypervisor.h"
+#include "compute/kvm_probe.h"
+#include "node/base/http_client.h"
+#include "node/daemon.h"
+#include "node/store/schema.h"
+#include "templates/render.h"
+
+namespace sf {
+namespace {
+
+using namespace std::chrono_literals;
+using Verdict = Finding::Verdict;
+
+constexpr double kClockTolerance = 2;  // seconds
+constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
+
+Finding CheckLibvirt(const Config& config) {
+  const auto version = compute::Hypervisor(config.libvirt_uri, "00000000").Version();
+  if (version) return {"libvirt", Verdict::kOk, *version, ""};
+  return {"libvirt", Verdict::kFailed, version.error().message,
+          "install libvirt-daemon-system and qemu-system-x86, and start libvirtd"};
+}
+
+Finding CheckKvm(const Config& config) {
+  const auto usable = compute::KvmUsable("/proc/self/exe", 5s);
+  if (usable) return {"KVM", Verdict::kOk, "ran a guest", ""};
+  const bool needed = config.virt_type == VirtTypeChoice::kKvm;
+  return {"KVM", needed ? Verdict::kFailed : Verdict::kNote, usable.error().message,
+          needed ? "switch virtualisation on in the firmware, or set VIRT_TYPE to auto or qemu"
+                 : "instances will be emulated, which is many times slower"};
+}
+
+Finding CheckDocker() {
+  HttpRequest request;
+  request.url = "http://docker/_ping";
+  request.unix_socket = "/run/docker.sock";
+  const auto answer = HttpClient().Request(request);
+  if (answer && answer->head.status == 200) return {"Docker", Verdict::kOk, "answers", ""};
+  return {"Docker", Verdict::kNote,
+          answer ? fmt::format("answers {}", answer->head.status) : answer.error().message,
+          "install docker.io and start dockerd: without it this node cannot serve networks"};
+}
+
+std::vector<Finding> CheckDatabase(const Config& config) {
+  const auto store = OpenStore(config);
+  const auto begun = std::chrono::system_clock::now();
+  const auto rows = store->database.Query("SELECT VERSION(), UNIX_TIMESTAMP(NOW(6))");
+  if (!rows) {
+    return {{"MySQL", Verdict::kFailed, rows.error().message,
+             "start the server, and check SQL_URL: host, user, password, database"}};
+  }
+  const double here = std::chrono::duration<double>(begun.time_since_epoch()).count();
+  const double apart = std::abs(here - rows->front().Real(1));
+  Finding clock{"clock", Verdict::kOk, fmt::format("{:.1f} s from the database's", apart), ""};
+  if (apart > kClockTolerance) {
+    clock.verdict = Verdict::kFailed;
+    clock.advice = "let chrony or systemd-timesyncd keep the clocks of all hosts";
+  }
+  return {{"MySQL", Verdict::kOk, rows->front().Text(0), ""}, std::move(clock)};
+}
+
+Finding CheckMeshNic(const Config& config) {
+  const std::filesystem::path nic = std::filesystem::path("/sys/class/net") / config.node_mesh_nic;
+  std::string state;
+  std::ifstream(nic / "operstate") >> state;
+  if (config.node_mesh_nic.empty() || state.empty()) {
+    return {"mesh NIC", Verdict::kFailed,
+            fmt::format("no interface {} for {}", config.node_mesh_nic, config.node_ip),
+            "set NODE_IP to an address of this host, or NODE_MESH_NIC to its interface"};
+  }
+  if (state == "down") {
+    return {"mesh NIC", Verdict::kFailed, config.node_mesh_nic + " is down", "bring it up"};
+  }
+  return {"mesh NIC", Verdict::kOk, fmt::format("{} is {}", config.node_mesh_nic, state), ""};
+}
+
+Finding CheckDisk(const Config& config) {
+  // The folder may not be there yet; the file system that it will be on is.
+  std::filesystem::path path = config.storage_path;
+  while (!std::filesystem::exists(path) && path.has_relative_path()) path = path.parent_path();
+  const auto space = compute::ReadDiskSpace(path);
+  if (!space) {
+    return {"disk", Verdict::kFailed, space.error().message, "make STORAGE_PATH readable"};
+  }
+  const std::uint64_t free_gib = space->free_bytes / kGigabyte;
+  const std::string text = fmt::format("{} GiB free for {}", free_gib, config.storage_path.string());
+  if (free_gib > config.disk_reserve_gib) return {"disk", Verdict::kOk, text, ""};
+  return {"disk", Verdict::kFailed, text,
+          fmt::format("free some: {} GiB are kept in reserve (DISK_RESERVE)",
+                      config.disk_reserve_gib)};
+}
+
+/// Whether the running kernel has `module`: loaded, built in, or there to be loaded.
+bool KernelHas(const std::string& module) {
+  if (std::filesystem::exists("/sys/module/" + module)) return true;
+  utsname system{};
+  uname(&system);
+  const std::filesystem::path modules = std::filesystem::path("/lib/modules") / system.release;
+  for (const char* list : {"modules.builtin", "modules.dep"}) {
+    std::ifstream file(modules / list);
+    for (std::string line; std::getline(file, line);) {
+      if (line.find("/" + module + ".ko") != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
+Finding CheckKernel() {
+  std::string missing;
+  for (const char* module : {"bridge", "vxlan", "veth", "tun", "nf_tables"}) {
+    // A kernel that was built with it all in has no list of it: the absence of a module is a hint.
+    if (!KernelHas(module)) missing += missing.empty() ? module : fmt::format(", {}", module);
+  }
+  if (missing.empty()) return {"kernel", Verdict::kOk, "has what meshes need", ""};
+  return {"kernel", Verdict::kNote, "no sign of " + missing,
+          "networks need them: install the distribution's standard kernel"};
+}
+
+Finding CheckTemplates(const Config& config) {
+  const auto templates = Templates::Load(config.template_path);
+  const Result<void> checked = templates ? compute::CheckDomainTemplate(*templates)
+                                         : Result<void>(tl::unexpected(templates.error()));
+  if (checked) return {"templates", Verdict::kOk, "can be filled", ""};
+  return {"templates", Verdict::kFailed, checked.error().message,
+          "mend the copy in TEMPLATE_PATH, or remove it to use the built-in text"};
+}
+
+}  // namespace
+
+std::vector<Finding> CheckHost(const Config& config) {
+  std::vector<Finding> findings{CheckLibvirt(config), CheckKvm(config), CheckDocker()};
+  for (Finding& finding : CheckDatabase(config)) findings.push_back(std::move(finding));
+  findings.push_back(CheckMeshNic(config));
+  findings.push_back(CheckDisk(config));
+  findings.push_back(CheckKernel());
+  findings.push_back(CheckTemplates(config));
+  return findings;
+}
+
+std::string ToTable(const std::vector<Finding>& findings) {
+  std::string table;
+  for (const Finding& finding : findings) {
+    const char* verdict = finding.verdict == Verdict::kOk     ? "ok"
+                          : finding.verdict == Verdict::kNote ? "note"
+                                                              : "FAILED";
+    table += fmt::format("{:<10} {:<7} {}\n", finding.part, verdict, finding.text);
+    if (!finding.advice.empty()) table += fmt::format("{:<18} -> {}\n", "", finding.advice);
+  }
+  table += AllWell(findings) ? "This host can run sf-node.\n" : "This host cannot run sf-node yet.\n";
+  return table;
+}
+
+bool AllWell(const std::vector<Finding>& findings) {
+  return std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.verdict == Verdict::kFailed;
+  });
+}
+
+}  // namespace sf

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/host_facts.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <thread>
+
+namespace sf {
+namespace {
+
+std::string ToText(const sockaddr_in& address) {
+  std::array<char, INET_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
+  return text.data();
+}
+
+std::map<std::string, std::string> ReadNics() {
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(first, &::freeifaddrs);
+  std::map<std::string, std::string> nics;
+  for (const ifaddrs* entry = first; entry != nullptr; entry = entry->ifa_next) {
+    const bool loopback = (entry->ifa_flags & IFF_LOOPBACK) != 0;
+    if (loopback || entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET) continue;
+    nics[ToText(*reinterpret_cast<const sockaddr_in*>(entry->ifa_addr))] = entry->ifa_name;
+  }
+  return nics;
+}
+
+/// Asks the kernel which of our addresses it would use towards the world. To connect a UDP socket
+/// only looks up the route; nothing is sent.
+std::string DefaultRouteSource() {
+  const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(9);
+  ::inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);  // TEST-NET-1: on no link of anybody's.
+  socklen_t size = sizeof address;
+  const bool routed =
+      ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (probe >= 0) ::close(probe);
+  return routed ? ToText(address) : "";
+}
+
+}  // namespace
+
+HostFacts ReadHostFacts() {
+  HostFacts facts;
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) == 0) facts.name = name.data();
+  facts.nic_by_address = ReadNics();
+  facts.address = DefaultRouteSource();
+  if (facts.address.empty() && facts.nic_by_address.size() == 1) {
+    facts.address = facts.nic_by_address.begin()->first;
+  }
+  facts.cores = std::max(1U, std::thread::hardware_concurrency());
+  return facts;
+}
+
+}  // namespace sf

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// sf-node: reads the options, does what its subcommand says; nothing else.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "compute/kvm_probe.h"
+#include "node/api/auth.h"
+#include "node/base/uuid.h"
+#include "node/config.h"
+#include "node/daemon.h"
+#include "node/host_check.h"
+#include "node/store/schema.h"
+
+namespace sf {
+namespace {
+
+constexpr std::size_t kSystemKeyBytes = 24;
+
+Result<void> RunDaemon(const Config& config) {
+  const auto daemon = TRY(Daemon::Build(config));
+  return daemon->Run();
+}
+
+Result<void> MigrateSchema(const Config& config) {
+  const store::Migration done = TRY(store::Migrate(OpenStore(config)->database));
+  if (done.from == done.to) {
+    fmt::print("The schema is up to date: version {}.\n", done.to);
+  } else {
+    fmt::print("The schema was migrated from version {} to {}.\n", done.from, done.to);
+  }
+  return {};
+}
+
+Result<void> BootstrapSystemKey(const Invocation& invocation) {
+  const auto store = OpenStore(invocation.config);
+  TRY(store::Migrate(store->database));
+  const std::string secret = invocation.system_key.value_or(RandomHex(kSystemKeyBytes));
+  TRY(store->namespaces.PutKey(kSystemNamespace,
+                               TRY(api::Auth::MakeKey(invocation.key_name, secret))));
+  if (invocation.system_key) {
+    fmt::print("The namespace system has the key {} now.\n", invocation.key_name);
+  } else {
+    fmt::print("{}\n", secret);
+  }
+  return {};
+}
+
+Result<void> Check(const Config& config) {
+  const auto findings = CheckHost(config);
+  fmt::print("{}", ToTable(findings));
+  if (!AllWell(findings)) return Fail(Code::kUnavailable, "see the lines marked FAILED");
+  return {};
+}
+
+Result<void> Do(const Invocation& invocation) {
+  log::SetUp(invocation.config.log_level);
+  switch (invocation.command) {
+    case Command::kRun: return RunDaemon(invocation.config);
+    case Command::kMigrate: return MigrateSchema(invocation.config);
+    case Command::kBootstrapSystemKey: return BootstrapSystemKey(invocation);
+    case Command::kCheck: return Check(invocation.config);
+    case Command::kProbeKvm:
+    case Command::kPrint: break;
+  }
+  fmt::print("{}", invocation.text);
+  return {};
+}
+
+}  // namespace
+}  // namespace sf
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const auto invocation =
+      sf::ReadInvocation(arguments, sf::ReadEnvironment(), sf::ReadHostFacts());
+  if (!invocation) {
+    std::fprintf(stderr, "sf-node: %s\n", invocation.error().message.c_str());
+    return 2;
+  }
+  if (invocation->command == sf::Command::kProbeKvm) return sf::compute::RunKvmProbe();
+  if (const auto done = sf::Do(*invocation); !done) {
+    std::fprintf(stderr, "sf-node: %s\n", done.error().message.c_str());
+    return 1;
+  }
+  return 0;
+}
