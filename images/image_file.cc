@@ -14,7 +14,7 @@
 namespace sf::images {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 /// A mark by which a format is known.
 struct Magic {

@@ -219,7 +219,7 @@ void ImageIndex::LoadImages() {
       continue;
     }
     record->last_used = ModificationTime(path);
-    images_[record->sha256] = *std::move(record);
+    images_.emplace(record->sha256, *record);
   }
 }
 
@@ -230,7 +230,7 @@ void ImageIndex::LoadUrls() {
       Discard(path);
       continue;
     }
-    urls_[record->url] = *std::move(record);
+    urls_.emplace(record->url, *record);
   }
 }
 

@@ -10,9 +10,7 @@ namespace {
 constexpr std::size_t kMaxBytes = 2048;
 constexpr std::string_view kChecksum = "sha256=";
 
-bool IsHexDigit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
+bool IsHexDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 std::string Lowered(std::string_view text) {
   std::string lowered(text);

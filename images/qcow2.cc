@@ -38,9 +38,7 @@ std::uint64_t Get(std::string_view bytes, std::size_t offset, std::size_t width)
 std::uint32_t Get32(std::string_view bytes, std::size_t offset) {
   return static_cast<std::uint32_t>(Get(bytes, offset, 4));
 }
-std::uint64_t Get64(std::string_view bytes, std::size_t offset) {
-  return Get(bytes, offset, 8);
-}
+std::uint64_t Get64(std::string_view bytes, std::size_t offset) { return Get(bytes, offset, 8); }
 
 void Put(std::string& bytes, std::size_t offset, std::size_t width, std::uint64_t value) {
   for (std::size_t i = width; i-- > 0; value >>= 8) bytes[offset + i] = static_cast<char>(value);
@@ -102,9 +100,7 @@ Result<void> CheckTables(std::string_view head, const Qcow2Header& header,
 
 }  // namespace
 
-bool IsQcow2(std::string_view head) {
-  return head.starts_with(kMagic);
-}
+bool IsQcow2(std::string_view head) { return head.starts_with(kMagic); }
 
 Result<Qcow2Header> ParseQcow2Header(std::string_view head, std::uint64_t file_bytes) {
   if (!IsQcow2(head) || head.size() < kHeaderV2Bytes) {

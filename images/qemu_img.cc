@@ -24,9 +24,7 @@ bool IsPresent(const nlohmann::json& object, const char* key) {
 
 }  // namespace
 
-std::string ToString(DiskFormat format) {
-  return format == DiskFormat::kRaw ? "raw" : "qcow2";
-}
+std::string ToString(DiskFormat format) { return format == DiskFormat::kRaw ? "raw" : "qcow2"; }
 
 Result<std::uint64_t> QemuImgVirtualSize(const std::filesystem::path& path, DiskFormat format) {
   const std::string name = TRY(PlainName(path));
@@ -50,9 +48,10 @@ Result<void> QemuImgConvert(const std::filesystem::path& source, DiskFormat form
                             const std::stop_token& stop) {
   const std::string from = TRY(PlainName(source));
   const std::string to = TRY(PlainName(destination));
-  TRY(RunChild({"qemu-img", "convert", "-f", ToString(format), "-O", "qcow2", from, to}, {deadline},
-               stop));
-  return {};
+  const auto converted = RunChild(
+      {"qemu-img", "convert", "-f", ToString(format), "-O", "qcow2", from, to}, {deadline}, stop);
+  if (converted) return {};
+  return Fail(converted.error().code, "cannot convert it to {}: {}", to, converted.error().message);
 }
 
 }  // namespace sf::images

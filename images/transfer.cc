@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "images/transfer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
@@ -18,6 +19,16 @@ std::uint64_t ToNumber(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() ? number : 0;
 }
 
+/// A validator as the server wrote it, since it is sent back and written down; nothing where it is
+/// not fit for that.
+std::string Validator(const HttpHead& head, const std::string& name) {
+  constexpr std::size_t kMaxBytes = 1024;
+  std::string value = head.Header(name);
+  const auto is_strange = [](char c) { return c < 0x20 || c == 0x7f; };
+  if (value.size() > kMaxBytes || std::any_of(value.begin(), value.end(), is_strange)) return {};
+  return value;
+}
+
 /// Only these let a server check that what it sends from the middle fits to what we have; a weak
 /// ETag does not promise equal bytes.
 std::string ResumeValidator(const Validators& validators) {
@@ -28,16 +39,12 @@ std::string ResumeValidator(const Validators& validators) {
 Code ToCode(int status) {
   switch (status) {
     case 404:
-    case 410:
-      return Code::kNotFound;
+    case 410: return Code::kNotFound;
     case 401:
-    case 403:
-      return Code::kForbidden;
+    case 403: return Code::kForbidden;
     case 408:
-    case 429:
-      return Code::kUnavailable;
-    default:
-      return status >= 500 ? Code::kUnavailable : Code::kInvalid;
+    case 429: return Code::kUnavailable;
+    default: return status >= 500 ? Code::kUnavailable : Code::kInvalid;
   }
 }
 
@@ -117,24 +124,21 @@ HttpHeaders Transfer::RequestHeaders() const {
 
 bool Transfer::OnHead(const HttpHead& head) {
   switch (head.status) {
-    case 200:
-      return BeginBody(head);
-    case 206:
-      return ContinueBody(head);
+    case 200: return BeginBody(head);
+    case 206: return ContinueBody(head);
     case 304:
       not_modified_ = held_ && received_ == 0;
       return not_modified_ ? false
                            : Refuse(Code::kInvalid, "the server answered 304 to no condition");
     case 416:  // There is nothing after what we have: then what we have is not the body.
       return StartOver() && Refuse(Code::kUnavailable, "the server cannot resume");
-    default:
-      return Refuse(ToCode(head.status), fmt::format("the server answered {}", head.status));
+    default: return Refuse(ToCode(head.status), fmt::format("the server answered {}", head.status));
   }
 }
 
 bool Transfer::BeginBody(const HttpHead& head) {
   if (received_ > 0 && !StartOver()) return false;
-  validators_ = {head.Header("etag"), head.Header("last-modified")};
+  validators_ = {Validator(head, "etag"), Validator(head, "last-modified")};
   total_ = ToNumber(head.Header("content-length"));
   if (total_ > limits_.max_bytes) {
     return Refuse(Code::kTooLarge,
@@ -145,7 +149,7 @@ bool Transfer::BeginBody(const HttpHead& head) {
 
 bool Transfer::ContinueBody(const HttpHead& head) {
   const std::string expected = fmt::format("bytes {}-", received_);
-  const std::string etag = head.Header("etag");
+  const std::string etag = Validator(head, "etag");
   if (received_ > 0 && head.Header("content-range").starts_with(expected) &&
       (etag.empty() || etag == validators_.etag)) {
     return true;

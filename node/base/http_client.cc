@@ -118,34 +118,24 @@ Code ToCode(CURLcode code) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_TOO_MANY_REDIRECTS:
-    case CURLE_PEER_FAILED_VERIFICATION:
-      return Code::kInvalid;
-    case CURLE_OPERATION_TIMEDOUT:
-      return Code::kTimeout;
-    case CURLE_OUT_OF_MEMORY:
-      return Code::kInternal;
-    default:
-      return Code::kUnavailable;
+    case CURLE_PEER_FAILED_VERIFICATION: return Code::kInvalid;
+    case CURLE_OPERATION_TIMEDOUT: return Code::kTimeout;
+    case CURLE_OUT_OF_MEMORY: return Code::kInternal;
+    default: return Code::kUnavailable;
   }
 }
 
 std::string Explain(CURLcode code, const char* detail, const HttpDownload* download) {
   switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return "its host name cannot be resolved";
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      return "it leads to something that is neither http nor https";
+    case CURLE_COULDNT_RESOLVE_HOST: return "its host name cannot be resolved";
+    case CURLE_UNSUPPORTED_PROTOCOL: return "it leads to something that is neither http nor https";
     case CURLE_TOO_MANY_REDIRECTS:
       return fmt::format("more than {} redirects", download ? download->redirects : 0);
     case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-      return "the server closed the connection before the end of its answer";
-    case CURLE_GOT_NOTHING:
-      return "the server closed the connection without an answer";
-    case CURLE_ABORTED_BY_CALLBACK:
-      return "it was cancelled";
-    default:
-      return Trimmed(*detail != '\0' ? detail : curl_easy_strerror(code));
+    case CURLE_RECV_ERROR: return "the server closed the connection before the end of its answer";
+    case CURLE_GOT_NOTHING: return "the server closed the connection without an answer";
+    case CURLE_ABORTED_BY_CALLBACK: return "it was cancelled";
+    default: return Trimmed(*detail != '\0' ? detail : curl_easy_strerror(code));
   }
 }
 
@@ -224,9 +214,7 @@ HttpClient::HttpClient() : implementation_(std::make_unique<Implementation>()) {
   SF_CHECK(implementation_->curl != nullptr);
 }
 
-HttpClient::~HttpClient() {
-  curl_easy_cleanup(implementation_->curl);
-}
+HttpClient::~HttpClient() { curl_easy_cleanup(implementation_->curl); }
 
 Result<HttpResponse> HttpClient::Request(const HttpRequest& request) {
   HttpResponse response;

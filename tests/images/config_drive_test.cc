@@ -10,6 +10,7 @@ namespace sf::images {
 namespace {
 
 using nlohmann::json;
+using std::string_literals::operator""s;
 
 /// A config drive, written and read back with another program's eyes.
 struct Drive {
@@ -62,7 +63,7 @@ TEST_CASE("ConfigDrive: an instance without extras is told its name, in both ver
 }
 
 TEST_CASE("ConfigDrive: strangers' words arrive as they were") {
-  const std::string nasty("\"'<>&\n\t{{name}}}}</script>\x01\0\xf0\x9f\x98\x80", 36);
+  const std::string nasty = "\"'<>&\n\t{{name}}}}</script>\x01\0\xf0\x9f\x98\x80"s;
   ConfigDriveSpec spec = Spec();
   spec.ssh_key = "ssh-ed25519 AAAA " + nasty + "\n";
   spec.user_data = std::string("#!/bin/sh\n") + std::string(1 << 20, 'x') + '\0' + "\xff end";

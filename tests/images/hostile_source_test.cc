@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What servers do to those who fetch from them. Each case ends in an error whose text names the
 // cause, and in a cache that holds no file.
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
 
 #include "images/image_cache.h"
 #include "tests/images/bad_server.h"
@@ -46,9 +49,28 @@ struct Source {
   std::size_t Requests() const { return server.Requests("/image").size(); }
 };
 
-std::string Disk() {
-  return test::RawDisk(1 << 20);
-}
+/// Lets no file of this process grow beyond some bytes, as if the disk were full.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit = {bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_ = {};
+  void (*handler_)(int) = nullptr;
+};
+
+std::string Disk() { return test::RawDisk(1 << 20); }
 
 TEST_CASE("Hostile source: one that closes half way is resumed where it broke off") {
   const auto headers = GENERATE(
@@ -168,6 +190,18 @@ TEST_CASE("Hostile source: one whose body is larger than the limit") {
   CHECK(source.Requests() == 1);
 }
 
+TEST_CASE("Hostile source: one that sends strange or endless validators is never asked with them") {
+  Source source;
+  source.limits.transfer.attempts = 2;
+  const auto fetched =
+      source.Fetch({.body = Disk(),
+                    .headers = {{"ETag", "\"\x01\""}, {"Last-Modified", std::string(5000, 'x')}},
+                    .cut_after = 600'000,
+                    .cuts = 1});
+  REQUIRE(fetched);
+  CHECK_THAT(source.server.Requests("/image")[1], !Contains("Range"));
+}
+
 TEST_CASE("Hostile source: one that sends a gzip bomb") {
   Source source;
   const Error error =
@@ -191,6 +225,19 @@ TEST_CASE("Hostile source: one that sends an image of 10 TB") {
   Source source;
   CHECK_THAT(source.Refusal({.body = test::Qcow2(10'000'000'000'000)}).message,
              Contains("virtual size of 10000000000000") && Contains("limit"));
+}
+
+TEST_CASE("Hostile source: an image for which the disk has no room") {
+  Source source;
+  const std::string packed = test::Compressed("gzip", Disk());
+  const FullDisk full(500'000);
+  for (const std::string& body : {Disk(), packed}) {
+    const auto fetched = source.Fetch({.body = body});
+    REQUIRE(!fetched);
+    CHECK(fetched.error().code == Code::kNoCapacity);
+    CHECK_THAT(fetched.error().message, Contains((source.directory / "images/incoming").string()));
+    CHECK(test::FilesBelow(source.directory.path()).empty());
+  }
 }
 
 TEST_CASE("Hostile source: one that sends garbage, nothing, or another format") {
