@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compute/capacity.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
 
 namespace sf::compute {
 namespace {
@@ -63,6 +65,27 @@ Result<DiskSpace> ReadDiskSpace(const std::filesystem::path& path) {
   }
   return DiskSpace{.total_bytes = figures.f_blocks * figures.f_frsize,
                    .free_bytes = figures.f_bavail * figures.f_frsize};
+}
+
+Result<std::uint64_t> AllocatedBytes(const std::filesystem::path& folder) {
+  constexpr std::uint64_t kStatBlock = 512;  // Whatever the file system's own block size is.
+  std::uint64_t total = 0;
+  std::error_code error;
+  for (auto entry = std::filesystem::recursive_directory_iterator(folder, error);
+       !error && entry != std::filesystem::recursive_directory_iterator();
+       entry.increment(error)) {
+    struct stat figures {};
+    // A file that is gone since it was listed takes up nothing.
+    if (lstat(entry->path().c_str(), &figures) == 0) {
+      total += static_cast<std::uint64_t>(figures.st_blocks) * kStatBlock;
+    }
+  }
+  // An instance that is being removed takes its folder away under us.
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return Fail(Code::kInternal, "what is below {} cannot be counted: {}", folder.string(),
+                error.message());
+  }
+  return total;
 }
 
 Result<Memory> ParseMeminfo(std::string_view text) {

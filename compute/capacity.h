@@ -32,6 +32,9 @@ Result<Capacity> ReadCapacity(const std::filesystem::path& storage);
 
 Result<DiskSpace> ReadDiskSpace(const std::filesystem::path& path);
 
+/// What the files below `folder` take up on the disk: for a sparse file less than it seems to hold.
+Result<std::uint64_t> AllocatedBytes(const std::filesystem::path& folder);
+
 /// From /proc/meminfo, not libvirt: its virNodeGetInfo() misses memory that was added later.
 Result<Memory> ParseMeminfo(std::string_view text);
 /// The first figure of /proc/loadavg.

@@ -239,7 +239,10 @@ NodeRecord Daemon::Describe() const {
   const double memory_mb = static_cast<double>(host->memory.total_bytes / kMegabyte);
   node.limit.memory_mb = scaled(memory_mb - static_cast<double>(config_.ram_reserve_mib),
                                 config_.ram_overcommit_ratio);
-  const double disk_gb = static_cast<double>(host->disk.total_bytes / kGigabyte);
+  // Instances may have what is free and what they already take up, however full others made the disk.
+  const auto taken = compute::AllocatedBytes(host_.instances_folder);
+  const double disk_gb =
+      static_cast<double>((host->disk.free_bytes + taken.value_or(0)) / kGigabyte);
   node.limit.disk_gb = scaled(disk_gb - static_cast<double>(config_.disk_reserve_gib), 1);
   return node;
 }

@@ -2,6 +2,8 @@
 #include "compute/capacity.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 
 namespace {
 
@@ -43,4 +45,19 @@ TEST_CASE("Capacity: this host has some of everything") {
   CHECK(capacity->disk.free_bytes <= capacity->disk.total_bytes);
   CHECK(capacity->disk.total_bytes > 0);
   CHECK_FALSE(ReadCapacity("/nonexistent"));
+}
+
+TEST_CASE("Capacity: a sparse file counts for what it takes up, and a folder that is gone for nothing") {
+  const auto folder = std::filesystem::temp_directory_path() / "sf-capacity-test";
+  std::filesystem::remove_all(folder);
+  CHECK(AllocatedBytes(folder).value() == 0);
+  std::filesystem::create_directories(folder / "instance");
+  const auto path = folder / "instance" / "disk0.qcow2";
+  std::ofstream(path) << "some bytes";
+  std::filesystem::resize_file(path, 1 << 30);
+  const auto taken = AllocatedBytes(folder);
+  REQUIRE(taken);
+  CHECK(*taken > 0);
+  CHECK(*taken < 1 << 20);
+  std::filesystem::remove_all(folder);
 }
