@@ -121,9 +121,10 @@ void AddOptions(CLI::App& app, Settings& settings) {
 /// `argument` is one that neither we nor CLI11 know.
 tl::unexpected<Error> UnknownArgument(const std::string& argument) {
   if (!argument.starts_with("--")) {
-    return Fail(Code::kInvalid, "{} is not a command; see sf-node --help", Quotable(argument));
+    return Fail(Code::kInvalid, "{} is no command, or one too many; see sf-node --help",
+                Quotable(argument));
   }
-  std::string name = argument.substr(2, argument.find('=') - 2);
+  std::string name = argument.substr(2);
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     return c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   });
@@ -131,7 +132,20 @@ tl::unexpected<Error> UnknownArgument(const std::string& argument) {
               FlagOf(NearestOption(name)));
 }
 
-Result<CommandLine> ReadCommandLine(std::vector<std::string> arguments) {
+/// As CLI11 takes them: from the back, and without "--name=", after which it would take the next
+/// argument for a value that is meant to be empty.
+std::vector<std::string> InReverse(const std::vector<std::string>& arguments) {
+  std::vector<std::string> reversed;
+  for (const std::string& argument : arguments) {
+    const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string::npos;
+    reversed.push_back(argument.substr(0, equals));
+    if (equals != std::string::npos) reversed.push_back(argument.substr(equals + 1));
+  }
+  std::reverse(reversed.begin(), reversed.end());
+  return reversed;
+}
+
+Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
   CommandLine line;
   CLI::App app("The daemon of Shaken Fist, a deliberately minimal cloud.", "sf-node");
   app.set_version_flag("--version", "sf-node " SF_VERSION);
@@ -152,18 +166,16 @@ Result<CommandLine> ReadCommandLine(std::vector<std::string> arguments) {
   app.add_subcommand("check", "Look at all that a node needs of its host, and say what to do.");
   app.add_subcommand("config", "Print the options in force, and where each comes from.");
   app.add_subcommand("probe-kvm", "")->group("");
-  auto* const bootstrap = app.add_subcommand(
-      "bootstrap-system-key",
-      fmt::format("Give the namespace 'system' a key: that in {}, that in a file,\n"
-                  "or a new one, which is printed.",
-                  kSystemKeyVariable));
-  bootstrap->add_option("--key-name", line.key_name, "The key's name; default: bootstrap");
-  bootstrap->add_option("--key-file", line.key_file, "The file that holds the key")
-      ->type_name("FILE");
+  auto* const bootstrap =
+      app.add_subcommand("bootstrap-system-key",
+                         "Give the namespace 'system' a key: the one in SHAKENFIST_SYSTEM_KEY,\n"
+                         "the one in --key-file FILE, or a new one, which is printed.\n"
+                         "It is called 'bootstrap', or what --key-name NAME says.");
+  bootstrap->add_option("--key-name", line.key_name);
+  bootstrap->add_option("--key-file", line.key_file);
 
-  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back.
   try {
-    app.parse(std::move(arguments));
+    app.parse(InReverse(arguments));
   } catch (const CLI::CallForHelp&) {
     line.text = app.get_formatter()->make_help(&app, "sf-node", CLI::AppFormatMode::Normal);
     return line;
@@ -223,6 +235,7 @@ Result<Settings> ReadFile(const std::string& path, bool required) {
   for (int number = 1; std::getline(file, line); ++number) {
     TRY(ReadLine(line, fmt::format("{}:{}", path, number), settings));
   }
+  if (file.bad()) return Fail(Code::kInvalid, "cannot read {}: {}", path, std::strerror(errno));
   return settings;
 }
 
@@ -276,12 +289,10 @@ Result<void> CheckTogether(const Config& config) {
 std::string Describe(const Settings& settings, const Config& config) {
   std::string text;
   for (const ConfigGroup& group : ConfigGroups()) {
-    text += fmt::format("# {}\n", group.title);
     for (const ConfigOption& option : group.options) {
       const Setting& setting = settings.find(option.name)->second;
-      const std::string line = fmt::format(
-          "{}={}", option.name, option.show == nullptr ? setting.text : option.show(config));
-      text += fmt::format("{:<60}  # {}\n", line, setting.origin);
+      const std::string value = option.show == nullptr ? setting.text : option.show(config);
+      text += fmt::format("{:<22} {:<44} {}\n", option.name, value, setting.origin);
     }
   }
   return text;

@@ -42,7 +42,7 @@ std::string DefaultRouteSource() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(9);
-  ::inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);  // TEST-NET-1: on no link of anybody's.
+  ::inet_pton(AF_INET, "198.51.100.1", &address.sin_addr);  // For documentation: nobody's.
   socklen_t size = sizeof address;
   const bool routed =
       ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/config.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "node/config_options.h"
+
+namespace sf {
+namespace {
+
+constexpr const char* kUrl = "mysql://sf:SECRET@db/sf";
+
+/// A node.conf that lasts as long as this object.
+class File {
+ public:
+  explicit File(const std::string& text) {
+    const int descriptor = ::mkstemp(path_.data());
+    REQUIRE(descriptor >= 0);
+    ::close(descriptor);
+    std::ofstream(path_) << text;
+  }
+  ~File() { ::unlink(path_.c_str()); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/node.conf.XXXXXX";
+};
+
+HostFacts Host() {
+  return {.name = "node-1",
+          .address = "192.0.2.7",
+          .nic_by_address = {{"192.0.2.7", "eth0"}, {"198.51.100.7", "eth1"}},
+          .cores = 3};
+}
+
+/// Reads with an empty file, so that none that this host may have is read.
+Result<Invocation> Read(std::vector<std::string> arguments, const Environment& environment = {},
+                        const std::string& file = "", const HostFacts& host = Host()) {
+  const File written(file);
+  arguments.insert(arguments.end(), {"--config", written.path()});
+  auto result = ReadInvocation(arguments, environment, host);
+  if (!result) {
+    // The file's name differs from run to run.
+    std::string& message = result.error().message;
+    const std::size_t at = message.find(written.path());
+    if (at != std::string::npos) message.replace(at, written.path().size(), "FILE");
+  }
+  return result;
+}
+
+std::string ErrorOf(const std::vector<std::string>& arguments, const Environment& environment = {},
+                    const std::string& file = "") {
+  const auto result = Read(arguments, environment, file);
+  return result ? "no error" : result.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("Config: with a database alone, everything else has a default", "[config]") {
+  const auto read = Read({"run", "--sql-url", kUrl});
+  REQUIRE(read);
+  CHECK(read->command == Command::kRun);
+  const Config& config = read->config;
+  CHECK(config.sql.password == "SECRET");
+  CHECK(config.node_name == "node-1");
+  CHECK(config.node_ip == "192.0.2.7");
+  CHECK(config.node_mesh_nic == "eth0");
+  CHECK(config.api_addresses == std::vector<std::string>{"192.0.2.7", "127.0.0.1"});
+  CHECK(config.api_port == 13000);
+  CHECK(config.max_body == 1024 * 1024);
+  CHECK(config.zone == "default");
+  CHECK(config.storage_path == "/srv/shakenfist");
+  CHECK(config.template_path.empty());
+  CHECK(config.virt_type == VirtTypeChoice::kAuto);
+  CHECK((config.console_ports.first == 30000 && config.console_ports.last == 39999));
+  CHECK(config.console_address == "127.0.0.1");
+  CHECK(config.ram_overcommit_ratio == 1.5);
+  CHECK(config.builds_in_flight == 6);
+  CHECK(config.image_max_gib == 50);
+  CHECK(config.image_check_interval == std::chrono::seconds(60));
+}
+
+TEST_CASE("Config: a flag wins over the environment, that over the file, that over the default",
+          "[config]") {
+  const std::string file =
+      "# a comment\n\n SQL_URL = mysql://f:SECRET@db/sf \nZONE=file\nAPI_PORT=1\n";
+  const Environment environment = {{"SHAKENFIST_ZONE", "environment"},
+                                   {"SHAKENFIST_API_PORT", "2"}};
+  const auto read = Read({"--api-port=3", "run"}, environment, file);
+  REQUIRE(read);
+  CHECK(read->config.sql.user == "f");
+  CHECK(read->config.zone == "environment");
+  CHECK(read->config.api_port == 3);
+  CHECK(read->config.api_threads == 16);
+}
+
+TEST_CASE("Config: what follows from another option follows what was given", "[config]") {
+  const auto read = Read({"run", "--sql-url", kUrl, "--node-ip", "198.51.100.7"});
+  REQUIRE(read);
+  CHECK(read->config.node_mesh_nic == "eth1");
+  CHECK(read->config.api_addresses.front() == "198.51.100.7");
+}
+
+TEST_CASE("Config: each command is told apart", "[config]") {
+  CHECK(Read({"migrate", "--sql-url", kUrl})->command == Command::kMigrate);
+  CHECK(Read({"check", "--sql-url", kUrl})->command == Command::kCheck);
+  CHECK(ReadInvocation({"probe-kvm"}, {}, {})->command == Command::kProbeKvm);
+  CHECK(ErrorOf({}) == "no command is given; see sf-node --help");
+  CHECK(ErrorOf({"rum"}) == "'rum' is no command, or one too many; see sf-node --help");
+  CHECK(ErrorOf({"run", "check"}) == "'check' is no command, or one too many; see sf-node --help");
+}
+
+TEST_CASE("Config: help names every option with its variable and default", "[config]") {
+  const auto read = ReadInvocation({"--help"}, {{"SHAKENFIST_NONSENSE", ""}}, {});
+  REQUIRE(read);
+  CHECK(read->command == Command::kPrint);
+  for (const ConfigGroup& group : ConfigGroups()) {
+    CHECK(read->text.find("\n" + std::string(group.title) + ":\n") != std::string::npos);
+    for (const ConfigOption& option : group.options) {
+      CHECK(read->text.find("SHAKENFIST_" + std::string(option.name) + "; default: ") !=
+            std::string::npos);
+    }
+  }
+  CHECK(read->text.find("probe-kvm") == std::string::npos);
+  CHECK(ReadInvocation({"run", "--help"}, {}, {})->command == Command::kPrint);
+  CHECK(ReadInvocation({"--version"}, {}, {})->text.starts_with("sf-node "));
+}
+
+TEST_CASE("Config: the settings in force are printed with their origin and no secret", "[config]") {
+  const auto read = Read({"config", "--sql-url", kUrl}, {{"SHAKENFIST_ZONE", "z"}});
+  REQUIRE(read);
+  CHECK(read->command == Command::kPrint);
+  CHECK(read->text.find("mysql://sf:***@db:3306/sf") != std::string::npos);
+  CHECK(read->text.find("SECRET") == std::string::npos);
+  CHECK(read->text.find("SHAKENFIST_ZONE\n") != std::string::npos);
+  CHECK(read->text.find(" default\n") != std::string::npos);
+}
+
+TEST_CASE("Config: what is unknown is an error that names the nearest option", "[config]") {
+  CHECK(ErrorOf({"run", "--api-prot", "1"}) ==
+        "'--api-prot' is not an option; the nearest is --api-port");
+  CHECK(
+      ErrorOf({"run"}, {{"SHAKENFIST_NODE_IPS", "x"}}) ==
+      "the environment's SHAKENFIST_NODE_IPS is not an option; the nearest is SHAKENFIST_NODE_IP");
+  CHECK(ErrorOf({"run"}, {}, "ZONE=a\nSHAKENFIST_ZONE=b\n") ==
+        "FILE:2: 'SHAKENFIST_ZONE' is not an option; the nearest is ZONE");
+  CHECK(ErrorOf({"run"}, {}, "#\nzone=a\n").starts_with("FILE:2: 'zone' is not an option"));
+}
+
+TEST_CASE("Config: the variables of clients are none of the node's business", "[config]") {
+  CHECK(Read({"run", "--sql-url", kUrl}, {{"SHAKENFIST_API_URL", "x"},
+                                          {"SHAKENFIST_NAMESPACE", "x"},
+                                          {"SHAKENFIST_KEY", "x"},
+                                          {"SHAKENFIST_ASYNC", "x"},
+                                          {"SHAKENFIST_SYSTEM_KEY", "x"},
+                                          {"HOME", "x"}}));
+}
+
+TEST_CASE("Config: a file that is not as it should be is an error with its line", "[config]") {
+  CHECK(ErrorOf({"run"}, {}, "\nZONE\n") == "FILE:2: the line is not of the form NAME=value");
+  CHECK(ErrorOf({"run"}, {}, "ZONE=\"a\"\n") == "FILE:1: write the value of ZONE without quotes");
+  CHECK(
+      ErrorOf({"run"}, {}, "ZONE=a\n\nZONE=b\n").starts_with("FILE:3: ZONE was given before, at "));
+  CHECK(ErrorOf({"run", "--sql-url", kUrl}, {}, "ZONE=a b\n")
+            .starts_with("FILE:1: ZONE: 'a b' is not"));
+  const auto missing = ReadInvocation({"run", "--config", "/nonexistent/node.conf"}, {}, Host());
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().message == "cannot read /nonexistent/node.conf: No such file or directory");
+  CHECK_FALSE(ReadInvocation({"run", "--sql-url", kUrl, "--config", "/tmp"}, {}, Host()));
+}
+
+TEST_CASE("Config: a value out of range is an error that names where it came from", "[config]") {
+  struct Case {
+    std::string flag, value, reason;
+  };
+  const auto bad = GENERATE(values<Case>({
+      {"--api-port", "0", "'0' is not a whole number from 1 to 65535"},
+      {"--api-port", "65536", "'65536' is not a whole number from 1 to 65535"},
+      {"--api-port", "99999999999999999999", "is not a whole number"},
+      {"--api-port", "13000x", "is not a whole number"},
+      {"--api-threads", "-1", "is not a whole number"},
+      {"--cpu-overcommit-ratio", "nan", "is not a number from 0.1 to 100"},
+      {"--ram-overcommit-ratio", "inf", "is not a number"},
+      {"--node-name", "", "is not a name"},
+      {"--node-name", "a_b", "is not a name"},
+      {"--node-name", std::string(64, 'a'), "is not a name"},
+      {"--node-ip", "host", "is not an IPv4 address"},
+      {"--node-ip", "1.2.3", "is not an IPv4 address"},
+      {"--node-mesh-nic", "../eth0", "is not the name of a network interface"},
+      {"--api-address", "1.2.3.4,localhost", "'localhost' is not an IPv4 or IPv6 address"},
+      {"--api-address", ", ", "names no address"},
+      {"--storage-path", "srv", "is not a path from the root"},
+      {"--template-path", "x", "is not a path from the root"},
+      {"--virt-type", "xen", "'xen' is none of auto, kvm, qemu"},
+      {"--log-level", "loud", "'loud' is none of debug, info, warn, error"},
+      {"--libvirt-uri", "", "it is empty"},
+      {"--console-ports", "30000", "is not a range of ports"},
+      {"--console-ports", "40000-30000", "is not a range of ports"},
+      {"--console-ports", "1-2-3", "is not a range of ports"},
+      {"--console-address", "::x", "is not an IPv4 or IPv6 address"},
+  }));
+  const std::string error = ErrorOf({"run", "--sql-url", kUrl, bad.flag + "=" + bad.value});
+  CAPTURE(bad.flag, bad.value, error);
+  CHECK(error.starts_with(bad.flag + ": "));
+  CHECK(error.find(bad.reason) != std::string::npos);
+}
+
+TEST_CASE("Config: what is needed and cannot be found is asked for", "[config]") {
+  CHECK(ErrorOf({"run"}).find("Give it as --sql-url, SHAKENFIST_SQL_URL or in the file") !=
+        std::string::npos);
+  HostFacts nowhere = Host();
+  nowhere.address.clear();
+  const auto read = Read({"run", "--sql-url", kUrl}, {}, "", nowhere);
+  REQUIRE_FALSE(read);
+  CHECK(read.error().message.starts_with("NODE_IP is not set: this host has no default route"));
+  nowhere = Host();
+  nowhere.name = "not a name";
+  CHECK(Read({"run", "--sql-url", kUrl}, {}, "", nowhere)
+            .error()
+            .message.starts_with("NODE_NAME (default): "));
+}
+
+TEST_CASE("Config: options that contradict each other are an error", "[config]") {
+  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--api-port", "30001"}) ==
+        "API_PORT 30001 lies in CONSOLE_PORTS 30000-39999: move one of them");
+  CHECK(ErrorOf({"run", "--zone", "a", "--zone", "b"}).starts_with("--zone: "));
+}
+
+TEST_CASE("Config: no error repeats a password", "[config]") {
+  const auto check = [](const std::string& error) {
+    CHECK(error != "no error");
+    CHECK(error.find("SECRET") == std::string::npos);
+  };
+  const std::string broken = "mysql://sf:SECRET@h:x/sf";
+  check(ErrorOf({"run", "--sql-url", broken}));
+  check(ErrorOf({"run"}, {{"SHAKENFIST_SQL_URL", broken}}));
+  check(ErrorOf({"run"}, {}, "SQL_URL=" + broken + "\n"));
+  check(ErrorOf({"run"}, {}, "SQL_URL " + broken + "\n"));
+  check(ErrorOf({"run"}, {}, broken + "?a=b\n"));
+  check(ErrorOf({"run", kUrl}));
+  check(ErrorOf({"run", std::string("--sqlurl=") + kUrl}));
+  check(ErrorOf({"run", "--sqlurl", kUrl}));
+  check(ErrorOf({"run", "--sql-url", kUrl, kUrl}));
+  check(ErrorOf({"run", "--sql-url", kUrl, "--sql-url", kUrl}));
+  check(ErrorOf({kUrl}));
+}
+
+TEST_CASE("Config: the system key comes from the environment or a file, never from a flag",
+          "[config]") {
+  const File key("  k3y-from-file \n");
+  const File empty("\n");
+  const auto read = [](std::vector<std::string> more, const Environment& environment) {
+    more.insert(more.begin(), {"bootstrap-system-key", "--sql-url", kUrl});
+    return Read(more, environment);
+  };
+  const auto made = read({}, {});
+  REQUIRE(made);
+  CHECK(made->command == Command::kBootstrapSystemKey);
+  CHECK(made->key_name == "bootstrap");
+  CHECK_FALSE(made->system_key);
+  CHECK(read({"--key-name", "ci", "--key-file", key.path()}, {})->system_key == "k3y-from-file");
+  CHECK(read({"--key-name", "ci"}, {})->key_name == "ci");
+  const Environment environment = {{"SHAKENFIST_SYSTEM_KEY", "from-env"}};
+  CHECK(read({}, environment)->system_key == "from-env");
+  CHECK(read({"--key-file", key.path()}, environment).error().message ==
+        "--key-file and SHAKENFIST_SYSTEM_KEY both give a key: keep one of them");
+  CHECK_FALSE(read({"--key-file", empty.path()}, {}));
+  CHECK_FALSE(read({"--key-file", "/nonexistent"}, {}));
+  CHECK_FALSE(read({}, {{"SHAKENFIST_SYSTEM_KEY", " "}}));
+}
+
+TEST_CASE("HostFacts: this host has a name and at least one core", "[config]") {
+  const HostFacts facts = ReadHostFacts();
+  CHECK_FALSE(facts.name.empty());
+  CHECK(facts.cores >= 1);
+  CHECK(facts.nic_by_address.count("127.0.0.1") == 0);
+}
+
+}  // namespace sf
