@@ -62,10 +62,6 @@ struct PowerChange {
   int (*act)(virDomainPtr);
 };
 
-std::chrono::milliseconds Since(steady_clock::time_point start) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - start);
-}
-
 std::string VersionText(unsigned long version) {
   return fmt::format("{}.{}.{}", version / 1000000, version / 1000 % 1000, version % 1000);
 }
@@ -198,18 +194,14 @@ Result<StartTimes> Hypervisor::Start(const InstanceId& id, const std::string& xm
     } else if (present.error().code != Code::kNotFound) {
       return tl::unexpected(present.error());
     }
-    StartTimes times;
-    const auto begin = steady_clock::now();
+    const auto begun = steady_clock::now();
     const DomainHandle domain(virDomainDefineXML(connection, xml.c_str()));
     if (!domain) return LibvirtFailure("instance {} could not be defined", id);
-    times.define = Since(begin);
-
     const auto defined = steady_clock::now();
     if (virDomainCreate(domain.get()) < 0) {
       return LibvirtFailure("instance {} could not be started", id);
     }
-    times.create = Since(defined);
-    return times;
+    return StartTimes{.define = defined - begun, .create = steady_clock::now() - defined};
   });
 }
 

@@ -27,8 +27,8 @@ struct DomainState {
 
 /// What Start() did; both are zero for a domain that was running already.
 struct StartTimes {
-  std::chrono::milliseconds define{0};
-  std::chrono::milliseconds create{0};
+  std::chrono::steady_clock::duration define{0};
+  std::chrono::steady_clock::duration create{0};
 };
 
 /// This host's virtual machines, as far as they are our cluster's: a domain whose name does not
