@@ -369,17 +369,10 @@ TEST_CASE("HttpServer: two thousand mutated requests get no answer too many", "[
     std::string bytes = seeds[below(seeds.size())];
     for (std::size_t edits = 1 + below(3); edits > 0; --edits) {
       const std::size_t at = below(bytes.size());
-      switch (below(3)) {
-        case 0:
-          bytes[at] = static_cast<char>(below(256));
-          break;
-        case 1:
-          bytes.erase(at, 1 + below(4));
-          break;
-        default:
-          bytes.insert(at, bytes.substr(below(bytes.size()), below(12)));
-          break;
-      }
+      const std::size_t kind = below(3);
+      if (kind == 0) bytes[at] = static_cast<char>(below(256));
+      if (kind == 1) bytes.erase(at, 1 + below(4));
+      if (kind == 2) bytes.insert(at, bytes.substr(below(bytes.size()), below(12)));
       if (bytes.empty()) bytes = "x";
     }
     RawClient client(served.server.port());
@@ -388,7 +381,7 @@ TEST_CASE("HttpServer: two thousand mutated requests get no answer too many", "[
     const std::string answers = client.ReadToEnd();
     CAPTURE(round, bytes, answers);
     const std::size_t first = answers.find("HTTP/1.1 ");
-    // A second is right only for what stands behind the first's body, and that is never a request.
+    // More than one error cannot follow: the first of them closes the connection.
     std::size_t good = 0;
     for (std::size_t at = first; at != std::string::npos; at = answers.find("HTTP/1.1 ", at + 1)) {
       good += answers.compare(at, 12, "HTTP/1.1 200") == 0 ? 1 : 0;
