@@ -54,8 +54,6 @@ struct Config {
   std::uint64_t image_max_gib = 0;
   std::chrono::seconds image_check_interval{};
   std::chrono::seconds image_stall_timeout{};
-  std::vector<std::string> image_allow;
-  std::vector<std::string> image_deny;
 };
 
 enum class Command { kRun, kMigrate, kBootstrapSystemKey, kCheck, kProbeKvm, kPrint };

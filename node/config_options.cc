@@ -264,10 +264,6 @@ std::vector<ConfigOption> ImageOptions() {
        Seconds(&Config::image_check_interval, 0, 86400 * 365)},
       {"IMAGE_STALL_TIMEOUT", "SECONDS", "A fetch that gets nothing for so long has failed.", "30",
        Seconds(&Config::image_stall_timeout, 1, 86400)},
-      {"IMAGE_ALLOW", "PATTERNS", "Where images may be fetched from. Empty: everywhere.", "",
-       List(&Config::image_allow, IsNotEmpty)},
-      {"IMAGE_DENY", "PATTERNS", "Where images may not be fetched from.", "",
-       List(&Config::image_deny, IsNotEmpty)},
   };
 }
 
