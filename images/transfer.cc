@@ -107,6 +107,10 @@ Result<void> Transfer::Attempt() {
       [this](std::string_view bytes) { return OnBytes(bytes); }, stop_);
   if (refusal_) return tl::unexpected(*refusal_);
   if (!head) return tl::unexpected(head.error());
+  // libcurl holds a server to the length of each answer; a part may still be shorter than the rest.
+  if (!not_modified_ && total_ > 0 && received_ != total_) {
+    return Fail(Code::kUnavailable, "GET {}: the body ended early", url_);
+  }
   return {};
 }
 

@@ -119,6 +119,20 @@ TEST_CASE("Hostile source: one whose body changes between two parts is not piece
   CHECK(fetched->sha256 == Sha256(changed));
 }
 
+TEST_CASE("Hostile source: one that resumes with less than the rest does not pass for whole") {
+  Source source;
+  const std::map<std::string, std::string> headers = {{"ETag", "\"one\""}};
+  source.server.Put("/image", {.body = Disk(), .headers = headers, .cut_after = 600'000});
+  ImageCache cache(source.directory / "images", source.limits);
+  REQUIRE(cache.Recover());
+  const Progress shorten = [&](std::uint64_t, std::uint64_t) {
+    source.server.Put("/image", {.body = Disk(), .headers = headers, .claimed_length = 1000});
+  };
+  const auto fetched = cache.Fetch({source.server.Url("/image"), std::nullopt}, shorten, {});
+  REQUIRE(!fetched);
+  CHECK_THAT(fetched.error().message, Contains("602000 of 1048576 bytes came"));
+}
+
 TEST_CASE("Hostile source: one that always closes half way") {
   Source source;
   const Error error = source.Refusal({.body = Disk(), .cut_after = 600'000});
