@@ -229,13 +229,19 @@ class Cluster:
         self.bed = Bed(2)
         atexit.register(self.down)
         self.images = ImageServer(self.bed.settings["BED_MACHINE"])
-        self.node = self.begin("h1")
+        self.nodes = []
 
     def begin(self, host):
         node = Node(self.bed, host)
+        self.nodes.append(node)
         node.bootstrap()
         node.start()
         return node
+
+    @functools.cached_property
+    def node(self):
+        """The node that tests share."""
+        return self.begin("h1")
 
     @functools.cached_property
     def victim(self):
@@ -243,8 +249,8 @@ class Cluster:
         return self.begin("h2")
 
     def down(self):
-        for node in (self.node, self.__dict__.get("victim")):
-            if node and node.running():
+        for node in self.nodes:
+            if node.running():
                 node.kill()
         self.images.close()
         self.bed.down()
