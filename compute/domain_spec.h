@@ -21,6 +21,7 @@ struct DomainDisk {
   bool read_only = false;
   bool bootable = true;  ///< Tried in the order of the list.
   std::string cache = "none";
+  std::string backing = {};  ///< The qcow2 image that lies below it, which it shares with others.
 };
 
 struct DomainInterface {

@@ -27,6 +27,7 @@ json Disks(const DomainSpec& spec) {
         {"format", disk.format},
         {"cache", disk.cache},
         {"path", disk.path},
+        {"backing", Optional(!disk.backing.empty(), disk.backing)},
         {"target", device.name},
         {"bus", ToString(device.bus)},
         {"read_only", disk.read_only},
@@ -105,6 +106,7 @@ Result<void> CheckDomainTemplate(const Templates& templates) {
   most.uefi = true;
   most.disks = {{"/scsi", "raw", {"sda", Bus::kScsi, DiskType::kDisk}, true},
                 {"/usb", "raw", {"sdb", Bus::kUsb, DiskType::kDisk}}};
+  most.disks[0].backing = "/image";
   most.interfaces.emplace_back();
   most.side_channels.emplace_back();
   TRY(DomainXml(least, templates));

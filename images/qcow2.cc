@@ -140,6 +140,21 @@ Result<Qcow2Header> ParseQcow2Header(std::string_view head, std::uint64_t file_b
   return header;
 }
 
+Result<std::optional<std::filesystem::path>> ReadBackingFile(const std::filesystem::path& overlay) {
+  const File file = TRY(File::OpenForReading(overlay));
+  const std::string head = TRY(file.ReadAt(0, kQcow2HeadBytes));
+  if (!IsQcow2(head) || head.size() < kHeaderV2Bytes) {
+    return Fail(Code::kCorrupt, "{} has no qcow2 header", overlay.string());
+  }
+  const std::uint64_t offset = Get64(head, 8);
+  const std::size_t length = Get32(head, 16);
+  if (offset == 0) return std::optional<std::filesystem::path>{};
+  if (length > kMaxBackingNameBytes || offset > head.size() || length > head.size() - offset) {
+    return Fail(Code::kCorrupt, "{} names its base outside of its header", overlay.string());
+  }
+  return std::optional<std::filesystem::path>(head.substr(offset, length));
+}
+
 Result<void> WriteOverlay(const std::filesystem::path& path, std::uint64_t virtual_bytes,
                           const std::optional<std::filesystem::path>& backing) {
   // The file: header | refcount table | one refcount block | L1 table. Everything else is allocated

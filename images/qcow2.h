@@ -31,6 +31,9 @@ bool IsQcow2(std::string_view head);
 /// points outside of the file, or uses a feature we do not know.
 Result<Qcow2Header> ParseQcow2Header(std::string_view head, std::uint64_t file_bytes);
 
+/// The image that lies below an overlay of WriteOverlay(), if any.
+Result<std::optional<std::filesystem::path>> ReadBackingFile(const std::filesystem::path& overlay);
+
 /// Writes an empty version 3 image of `virtual_bytes` (rounded up to whole sectors), which reads as
 /// `backing` (a qcow2 image, named by its absolute path) where nothing was written yet, and as
 /// zeros beyond its end. By hand, because qemu-img takes a hundred times as long. Replaces what is

@@ -40,6 +40,15 @@ Result<void> MakeFolder(const std::filesystem::path& folder) {
   return {};
 }
 
+/// Disks and config drives hold what only their guest should know: libvirt gives them to QEMU's user
+/// when the domain starts, and nobody else on this host needs to read them.
+Result<void> MakePrivate(const std::filesystem::path& file) {
+  std::error_code error;
+  std::filesystem::permissions(file, std::filesystem::perms(0600), error);
+  if (error) return Fail(Code::kInternal, "cannot protect {}: {}", file.string(), error.message());
+  return {};
+}
+
 }  // namespace
 
 Result<void> InstanceBuilder::Build(const InstanceId& id) {
@@ -122,6 +131,7 @@ Result<void> InstanceBuilder::MakeDisks(const Instance& instance, const Images& 
     const std::uint64_t size = std::max(asked, image ? image->virtual_bytes : 0);
     TRY(images::WriteOverlay(files.Disk(i), size,
                              image ? std::optional(image->path) : std::nullopt));
+    TRY(MakePrivate(files.Disk(i)));
   }
   return {};
 }
@@ -138,7 +148,9 @@ Result<void> InstanceBuilder::WriteConfigDrive(const Instance& instance) const {
     drive.user_data = TRY(images::DecodeBase64(*instance.spec.user_data));
   }
   drive.metadata = instance.metadata;
-  return images::WriteConfigDrive(FilesOf(instance.uuid).config_drive(), drive);
+  const std::filesystem::path path = FilesOf(instance.uuid).config_drive();
+  TRY(images::WriteConfigDrive(path, drive));
+  return MakePrivate(path);
 }
 
 Result<void> InstanceBuilder::Start(Instance& instance, Steps& steps) {
@@ -205,10 +217,13 @@ Result<compute::DomainSpec> InstanceBuilder::ToDomainSpec(const Instance& instan
   const compute::DeviceLayout layout =
       TRY(compute::AssignDevices(requests, domain.machine, spec.config_drive));
   for (std::size_t i = 0; i < layout.disks.size(); ++i) {
+    // Read from the disk itself: by now the cache may hold a newer image of the same URL.
+    const auto backing = TRY(images::ReadBackingFile(files.Disk(i)));
     domain.disks.push_back({.path = files.Disk(i).string(),
                             .format = "qcow2",
                             .device = layout.disks[i],
-                            .read_only = instance.disks[i].type == "cdrom"});
+                            .read_only = instance.disks[i].type == "cdrom",
+                            .backing = backing.value_or("").string()});
   }
   if (layout.config_drive) {
     domain.disks.push_back({.path = files.config_drive().string(),

@@ -21,6 +21,7 @@ DomainSpec Spec() {
   spec.memory_mib = 256;
   spec.disks = {{"/srv/i/vda.qcow2", "qcow2", {"vda", Bus::kVirtio, DiskType::kDisk}},
                 {"/srv/i/config.iso", "raw", {"vdb", Bus::kVirtio, DiskType::kDisk}, true, false}};
+  spec.disks[0].backing = "/srv/base.qcow2";
   spec.console = {"192.0.2.1", 31000};
   spec.console_log = "/srv/i/console.log";
   spec.vdi = {"127.0.0.1", 31001};
@@ -81,6 +82,14 @@ TEST_CASE("DomainXml: a KVM guest has its host's CPU and nothing of TCG") {
   CHECK(XPath(xml, "string(/domain/@type)") == "kvm");
   CHECK(XPath(xml, "string(//cpu/@mode)") == "host-passthrough");
   CHECK(XPath(xml, "count(//tcg)") == "0");
+}
+
+TEST_CASE("DomainXml: a shared image below a disk is named, and stays its owner's") {
+  const std::string xml = Xml(Spec());
+  const std::string below = "/domain/devices/disk[1]/backingStore";
+  CHECK(XPath(xml, "string(" + below + "/source/@file)") == "/srv/base.qcow2");
+  CHECK(XPath(xml, "string(" + below + "/source/seclabel/@relabel)") == "no");
+  CHECK(XPath(xml, "count(/domain/devices/disk[2]/backingStore/*)") == "0");
 }
 
 TEST_CASE("DomainXml: hostile values stay values") {

@@ -80,6 +80,9 @@ TEST_CASE("Qcow2: an overlay reads as its base, keeps what is written, and leave
   REQUIRE(QemuImgConvert(raw, DiskFormat::kRaw, base, std::chrono::seconds(60)));
 
   REQUIRE(WriteOverlay(overlay, 3 * kMiB, base));
+  CHECK(ReadBackingFile(overlay).value() == base);
+  CHECK_FALSE(ReadBackingFile(base).value());
+  CHECK(ReadBackingFile(raw).error().code == Code::kCorrupt);
   Run({"qemu-img", "compare", "-f", "raw", "-F", "qcow2", raw.string(), overlay.string()});
 
   REQUIRE(WriteOverlay(overlay, 700 * kMiB, base));
