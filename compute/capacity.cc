@@ -72,8 +72,7 @@ Result<std::uint64_t> AllocatedBytes(const std::filesystem::path& folder) {
   std::uint64_t total = 0;
   std::error_code error;
   for (auto entry = std::filesystem::recursive_directory_iterator(folder, error);
-       !error && entry != std::filesystem::recursive_directory_iterator();
-       entry.increment(error)) {
+       !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
     struct stat figures {};
     // A file that is gone since it was listed takes up nothing.
     if (lstat(entry->path().c_str(), &figures) == 0) {
@@ -93,8 +92,6 @@ Result<Memory> ParseMeminfo(std::string_view text) {
                 .available_bytes = TRY(MeminfoBytes(text, "MemAvailable"))};
 }
 
-Result<double> ParseLoadavg(std::string_view text) {
-  return LeadingNumber<double>(text);
-}
+Result<double> ParseLoadavg(std::string_view text) { return LeadingNumber<double>(text); }
 
 }  // namespace sf::compute

@@ -11,14 +11,11 @@ constexpr int kMaxIdeDisks = 4;
 
 std::string_view Prefix(Bus bus) {
   switch (bus) {
-    case Bus::kVirtio:
-      return "vd";
-    case Bus::kIde:
-      return "hd";
+    case Bus::kVirtio: return "vd";
+    case Bus::kIde: return "hd";
     case Bus::kScsi:
     case Bus::kSata:
-    case Bus::kUsb:
-      return "sd";
+    case Bus::kUsb: return "sd";
   }
   return "";
 }
@@ -30,35 +27,24 @@ Bus BusOf(const DiskRequest& request, Machine machine) {
 }
 
 /// QEMU's SATA disks cannot be read-only, which the config drive is; a cdrom always is.
-DiskType ConfigDriveType(Bus bus) {
-  return bus == Bus::kSata ? DiskType::kCdrom : DiskType::kDisk;
-}
+DiskType ConfigDriveType(Bus bus) { return bus == Bus::kSata ? DiskType::kCdrom : DiskType::kDisk; }
 
 }  // namespace
 
-std::string_view ToString(Machine machine) {
-  return machine == Machine::kPc ? "pc" : "q35";
-}
+std::string_view ToString(Machine machine) { return machine == Machine::kPc ? "pc" : "q35"; }
 
 std::string_view ToString(Bus bus) {
   switch (bus) {
-    case Bus::kVirtio:
-      return "virtio";
-    case Bus::kScsi:
-      return "scsi";
-    case Bus::kSata:
-      return "sata";
-    case Bus::kUsb:
-      return "usb";
-    case Bus::kIde:
-      return "ide";
+    case Bus::kVirtio: return "virtio";
+    case Bus::kScsi: return "scsi";
+    case Bus::kSata: return "sata";
+    case Bus::kUsb: return "usb";
+    case Bus::kIde: return "ide";
   }
   return "";
 }
 
-std::string_view ToString(DiskType type) {
-  return type == DiskType::kDisk ? "disk" : "cdrom";
-}
+std::string_view ToString(DiskType type) { return type == DiskType::kDisk ? "disk" : "cdrom"; }
 
 Result<Bus> ParseBus(std::string_view name) {
   if (name.empty()) return Bus::kVirtio;

@@ -21,17 +21,14 @@ constexpr std::size_t kUuidLength = 36;
 /// The reasons libvirt keeps with a state tell who is to blame for a domain that is off.
 DomainState ToState(int state, int reason) {
   switch (state) {
-    case VIR_DOMAIN_PAUSED:
-      return {Power::kPaused, false};
-    case VIR_DOMAIN_CRASHED:
-      return {Power::kCrashed, false};
+    case VIR_DOMAIN_PAUSED: return {Power::kPaused, false};
+    case VIR_DOMAIN_CRASHED: return {Power::kCrashed, false};
     case VIR_DOMAIN_SHUTOFF:
       if (reason == VIR_DOMAIN_SHUTOFF_CRASHED) return {Power::kCrashed, false};
       // The other reasons are a failed start, and none at all: libvirtd came back after its host.
       return {Power::kOff,
               reason == VIR_DOMAIN_SHUTOFF_SHUTDOWN || reason == VIR_DOMAIN_SHUTOFF_DESTROYED};
-    default:
-      return {Power::kOn, false};  // Running, blocked, or on its way down.
+    default: return {Power::kOn, false};  // Running, blocked, or on its way down.
   }
 }
 
@@ -70,14 +67,10 @@ std::string VersionText(unsigned long version) {
 
 std::string_view ToString(Power power) {
   switch (power) {
-    case Power::kOn:
-      return "on";
-    case Power::kOff:
-      return "off";
-    case Power::kPaused:
-      return "paused";
-    case Power::kCrashed:
-      return "crashed";
+    case Power::kOn: return "on";
+    case Power::kOff: return "off";
+    case Power::kPaused: return "paused";
+    case Power::kCrashed: return "crashed";
   }
   return "";
 }

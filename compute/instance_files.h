@@ -24,7 +24,9 @@ class InstanceFiles {
   std::filesystem::path domain_xml() const { return folder_ / "domain.xml"; }
   std::filesystem::path console_log() const { return folder_ / "console.log"; }
   std::filesystem::path nvram() const { return folder_ / "nvram.fd"; }
-  std::filesystem::path Channel(const std::string& name) const { return folder_ / (name + ".sock"); }
+  std::filesystem::path Channel(const std::string& name) const {
+    return folder_ / (name + ".sock");
+  }
 
  private:
   std::filesystem::path folder_;

@@ -27,24 +27,18 @@ inline ConnectionHandle Share(const ConnectionHandle& connection) {
 /// What a caller can do about a libvirt error.
 inline Code ToCode(int libvirt_error) {
   switch (libvirt_error) {
-    case VIR_ERR_NO_DOMAIN:
-      return Code::kNotFound;
+    case VIR_ERR_NO_DOMAIN: return Code::kNotFound;
     case VIR_ERR_OPERATION_INVALID:
-    case VIR_ERR_DOM_EXIST:
-      return Code::kConflict;
+    case VIR_ERR_DOM_EXIST: return Code::kConflict;
     case VIR_ERR_XML_ERROR:
     case VIR_ERR_XML_DETAIL:
     case VIR_ERR_XML_INVALID_SCHEMA:
-    case VIR_ERR_CONFIG_UNSUPPORTED:
-      return Code::kInvalid;
+    case VIR_ERR_CONFIG_UNSUPPORTED: return Code::kInvalid;
     case VIR_ERR_NO_CONNECT:
-    case VIR_ERR_RPC:
-      return Code::kUnavailable;
+    case VIR_ERR_RPC: return Code::kUnavailable;
     case VIR_ERR_OPERATION_TIMEOUT:
-    case VIR_ERR_AGENT_UNRESPONSIVE:
-      return Code::kTimeout;
-    default:
-      return Code::kInternal;
+    case VIR_ERR_AGENT_UNRESPONSIVE: return Code::kTimeout;
+    default: return Code::kInternal;
   }
 }
 

@@ -157,9 +157,7 @@ Result<std::string> NoSqlUrl(const HostFacts&, const Config&) {
   return Fail(Code::kInvalid, "a node needs a database: mysql://user:password@host/database");
 }
 
-Result<std::string> HostName(const HostFacts& host, const Config&) {
-  return host.name;
-}
+Result<std::string> HostName(const HostFacts& host, const Config&) { return host.name; }
 
 Result<std::string> HostAddress(const HostFacts& host, const Config&) {
   if (!host.address.empty()) return host.address;
@@ -179,9 +177,7 @@ Result<std::string> TwicePerCore(const HostFacts& host, const Config&) {
   return std::to_string(2 * host.cores);
 }
 
-std::string ShowSqlUrl(const Config& config) {
-  return WithoutPassword(config.sql);
-}
+std::string ShowSqlUrl(const Config& config) { return WithoutPassword(config.sql); }
 
 std::vector<ConfigOption> NodeOptions() {
   return {

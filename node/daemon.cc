@@ -174,8 +174,7 @@ Result<void> Daemon::Run() {
   server_.Stop();
   workers_.Stop();
   if (const auto done = store_->nodes.SetState(host_.self, "stopped"); !done) {
-    log::Warn("the database could not be told that this node stops error={}",
-              done.error().message);
+    log::Warn("the database could not be told that this node stops error={}", done.error().message);
   }
   return {};
 }
@@ -189,16 +188,13 @@ void Daemon::Schedule() {
     });
   }
   loop_.Every(1s, [this] { reconciler_.Tick(); });
-  loop_.Every(kHeartbeatPeriod, [this] {
-    (void)workers_.Submit("heartbeat", [this] { Heartbeat(); });
-  });
-  loop_.Every(kMaintenancePeriod, [this] {
-    (void)workers_.Submit("maintenance", [this] { Maintain(); });
-  });
+  loop_.Every(kHeartbeatPeriod,
+              [this] { (void)workers_.Submit("heartbeat", [this] { Heartbeat(); }); });
+  loop_.Every(kMaintenancePeriod,
+              [this] { (void)workers_.Submit("maintenance", [this] { Maintain(); }); });
   std::uint64_t watchdog_us = 0;
   if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
-    loop_.Every(std::chrono::milliseconds(watchdog_us / 2000),
-                [] { sd_notify(0, "WATCHDOG=1"); });
+    loop_.Every(std::chrono::milliseconds(watchdog_us / 2000), [] { sd_notify(0, "WATCHDOG=1"); });
   }
 }
 
@@ -239,7 +235,8 @@ NodeRecord Daemon::Describe() const {
   const double memory_mb = static_cast<double>(host->memory.total_bytes / kMegabyte);
   node.limit.memory_mb = scaled(memory_mb - static_cast<double>(config_.ram_reserve_mib),
                                 config_.ram_overcommit_ratio);
-  // Instances may have what is free and what they already take up, however full others made the disk.
+  // Instances may have what is free and what they already take up, however full others made the
+  // disk.
   const auto taken = compute::AllocatedBytes(host_.instances_folder);
   const double disk_gb =
       static_cast<double>((host->disk.free_bytes + taken.value_or(0)) / kGigabyte);

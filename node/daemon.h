@@ -24,12 +24,12 @@
 namespace sf {
 
 /// The daemon: builds every part in the order in which they stand on each other, says who wakes
-/// whom, and stops them in reverse. Three kinds of thread run in it: the loop (whoever calls Run()),
-/// the HTTP threads, and the workers.
+/// whom, and stops them in reverse. Three kinds of thread run in it: the loop (whoever calls
+/// Run()), the HTTP threads, and the workers.
 class Daemon {
  public:
-  /// Reads or makes what all nodes share (schema, cluster id, token secret) and this host's folders.
-  /// Waits while the database is away.
+  /// Reads or makes what all nodes share (schema, cluster id, token secret) and this host's
+  /// folders. Waits while the database is away.
   static Result<std::unique_ptr<Daemon>> Build(const Config& config);
 
   /// Serves until SIGTERM or SIGINT, then finishes what has begun. Instances go on running.

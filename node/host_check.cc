@@ -97,11 +97,12 @@ Finding CheckDisk(const Config& config) {
     return {"disk", Verdict::kFailed, space.error().message, "make STORAGE_PATH readable"};
   }
   const std::uint64_t free_gib = space->free_bytes / kGigabyte;
-  const std::string text = fmt::format("{} GiB free for {}", free_gib, config.storage_path.string());
+  const std::string text =
+      fmt::format("{} GiB free for {}", free_gib, config.storage_path.string());
   if (free_gib > config.disk_reserve_gib) return {"disk", Verdict::kOk, text, ""};
-  return {"disk", Verdict::kFailed, text,
-          fmt::format("free some: {} GiB are kept in reserve (DISK_RESERVE)",
-                      config.disk_reserve_gib)};
+  return {
+      "disk", Verdict::kFailed, text,
+      fmt::format("free some: {} GiB are kept in reserve (DISK_RESERVE)", config.disk_reserve_gib)};
 }
 
 /// Whether the running kernel has `module`: loaded, built in, or there to be loaded.
@@ -160,14 +161,14 @@ std::string ToTable(const std::vector<Finding>& findings) {
     table += fmt::format("{:<10} {:<7} {}\n", finding.part, verdict, finding.text);
     if (!finding.advice.empty()) table += fmt::format("{:<18} -> {}\n", "", finding.advice);
   }
-  table += AllWell(findings) ? "This host can run sf-node.\n" : "This host cannot run sf-node yet.\n";
+  table +=
+      AllWell(findings) ? "This host can run sf-node.\n" : "This host cannot run sf-node yet.\n";
   return table;
 }
 
 bool AllWell(const std::vector<Finding>& findings) {
-  return std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.verdict == Verdict::kFailed;
-  });
+  return std::none_of(findings.begin(), findings.end(),
+                      [](const Finding& finding) { return finding.verdict == Verdict::kFailed; });
 }
 
 }  // namespace sf

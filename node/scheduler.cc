@@ -58,7 +58,9 @@ Result<Placement> Place(const InstanceSpec& spec, const std::vector<NodeRecord>&
   }
   // The name settles ties, so that every node ranks alike.
   std::sort(left.begin(), left.end(), [](const NodeRecord& a, const NodeRecord& b) {
-    const auto free = [](const NodeRecord& node) { return node.limit.memory_mb - node.used.memory_mb; };
+    const auto free = [](const NodeRecord& node) {
+      return node.limit.memory_mb - node.used.memory_mb;
+    };
     return std::tuple(-free(a), a.name) < std::tuple(-free(b), b.name);
   });
   Placement placement;

@@ -90,8 +90,7 @@ Result<mustache::data> ToData(const nlohmann::json& value, const std::string& pa
       return Fail(Code::kInvalid, "{} holds a character that is not allowed in {}", path,
                   kind.suffix.substr(1));
     }
-    case nlohmann::json::value_t::boolean:
-      return mustache::data(value.get<bool>());
+    case nlohmann::json::value_t::boolean: return mustache::data(value.get<bool>());
     case nlohmann::json::value_t::array: {
       mustache::list list;
       for (std::size_t i = 0; i < value.size(); ++i) {

@@ -34,8 +34,7 @@ Result<Response> Artifacts::Cache(const Call& call) {
   }
   const NamespaceId owner(TRY(fields.NonEmpty("namespace")).value_or(call.caller.name_space.value));
   if (!call.caller.Owns(owner)) return Fail(Code::kNotFound, "namespace {:.63} not found", owner);
-  const std::string source =
-      image->sha256 ? image->url + "#sha256=" + *image->sha256 : image->url;
+  const std::string source = image->sha256 ? image->url + "#sha256=" + *image->sha256 : image->url;
   const Artifact artifact = TRY(store_.artifacts.Request(owner, source, shared, self_));
   wake_();
   return Json(View(artifact));

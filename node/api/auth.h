@@ -25,8 +25,8 @@ struct Caller {
   bool Owns(const NamespaceId& owner) const { return IsAdmin() || owner == name_space; }
 };
 
-/// Keys and tokens. A token is a JWT signed with the cluster's secret; it names its namespace and key
-/// and carries the key's nonce, so replacing or deleting a key ends its tokens, at the latest
+/// Keys and tokens. A token is a JWT signed with the cluster's secret; it names its namespace and
+/// key and carries the key's nonce, so replacing or deleting a key ends its tokens, at the latest
 /// kKeyCacheTime later.
 ///
 /// Thread: HTTP.

@@ -42,9 +42,7 @@ HttpServer::HttpServer(HttpOptions options, HttpHandler handler)
         return inner(request);
       }) {}
 
-HttpServer::~HttpServer() {
-  Stop();
-}
+HttpServer::~HttpServer() { Stop(); }
 
 Result<void> HttpServer::Listen() {
   int port = options_.port;

@@ -92,10 +92,8 @@ Result<void> ParseDisks(const json& body, Instance& instance) {
     requests.push_back({*bus, instance.disks.back().type == "cdrom" ? compute::DiskType::kCdrom
                                                                     : compute::DiskType::kDisk});
   }
-  const auto machine =
-      instance.spec.secure_boot ? compute::Machine::kQ35 : compute::Machine::kPc;
-  const auto layout =
-      TRY(compute::AssignDevices(requests, machine, instance.spec.config_drive));
+  const auto machine = instance.spec.secure_boot ? compute::Machine::kQ35 : compute::Machine::kPc;
+  const auto layout = TRY(compute::AssignDevices(requests, machine, instance.spec.config_drive));
   for (std::size_t i = 0; i < layout.disks.size(); ++i) {
     instance.disks[i].device = layout.disks[i].name;
     instance.disks[i].bus = ToString(layout.disks[i].bus);
@@ -141,8 +139,7 @@ Result<std::vector<std::string>> ParseSideChannels(const json& body) {
 }
 
 Result<bool> ParseConfigDrive(const json& body) {
-  const std::string kind =
-      TRY(Fields(body).NonEmpty("configdrive")).value_or("openstack-disk");
+  const std::string kind = TRY(Fields(body).NonEmpty("configdrive")).value_or("openstack-disk");
   if (kind != "openstack-disk" && kind != "none") {
     return Fail(Code::kInvalid, "configdrive is neither openstack-disk nor none");
   }
@@ -205,7 +202,8 @@ Result<Instance> ParseInstanceRequest(const json& body, const Caller& caller) {
   if (!IsInstanceName(spec.name)) {
     return Fail(Code::kInvalid, "name must be 1 to {} letters, digits and hyphens", kMaxHostName);
   }
-  spec.name_space = NamespaceId(TRY(fields.NonEmpty("namespace")).value_or(caller.name_space.value));
+  spec.name_space =
+      NamespaceId(TRY(fields.NonEmpty("namespace")).value_or(caller.name_space.value));
   if (!caller.Owns(spec.name_space)) {
     return Fail(Code::kNotFound, "namespace {:.63} not found", spec.name_space);
   }

@@ -92,9 +92,7 @@ Result<Response> Instances::Events(const Call& call) {
   return EventsOf(store_.events, call, "instance", TRY(Resolve(call)).uuid.value);
 }
 
-Result<Response> Instances::Metadata(const Call& call) {
-  return Json(TRY(Resolve(call)).metadata);
-}
+Result<Response> Instances::Metadata(const Call& call) { return Json(TRY(Resolve(call)).metadata); }
 
 Result<Response> Instances::SetMetadata(const Call& call) {
   const Instance instance = TRY(Resolve(call));

@@ -33,8 +33,8 @@ class Instances {
   Result<Response> ClearConsole(const Call& call);
 
  private:
-  /// The instance that the path's {ref}, a UUID or a name, stands for to this caller. kNotFound also
-  /// for a foreign one, so that nobody learns of it; kInvalid when a name is not unique.
+  /// The instance that the path's {ref}, a UUID or a name, stands for to this caller. kNotFound
+  /// also for a foreign one, so that nobody learns of it; kInvalid when a name is not unique.
   Result<Instance> Resolve(const Call& call) const;
 
   store::Store& store_;

@@ -22,13 +22,11 @@ Result<void> LocalInstances::CheckHere(const Instance& instance) const {
               instance.node);
 }
 
-Result<void> LocalInstances::OnWorker(const Instance& instance,
-                                      std::function<Result<void>()> job) {
+Result<void> LocalInstances::OnWorker(const Instance& instance, std::function<Result<void>()> job) {
   auto promise = std::make_shared<std::promise<Result<void>>>();
   std::future<Result<void>> done = promise->get_future();
-  if (!workers_.Submit(instance.uuid.value, [promise, job = std::move(job)] {
-        promise->set_value(job());
-      })) {
+  if (!workers_.Submit(instance.uuid.value,
+                       [promise, job = std::move(job)] { promise->set_value(job()); })) {
     return Fail(Code::kUnavailable, "node {} is stopping or has too much to do", self_);
   }
   if (done.wait_for(kDeadline) != std::future_status::ready) {
@@ -65,8 +63,7 @@ Result<std::string> LocalInstances::ReadConsole(const Instance& instance, std::i
 
 Result<void> LocalInstances::ClearConsole(const Instance& instance) {
   TRY(CheckHere(instance));
-  return compute::TruncateConsole(
-      compute::InstanceFiles(folder_, instance.uuid).console_log());
+  return compute::TruncateConsole(compute::InstanceFiles(folder_, instance.uuid).console_log());
 }
 
 }  // namespace sf::api

@@ -51,8 +51,8 @@ class LocalInstances {
 
  private:
   Result<void> CheckHere(const Instance& instance) const;
-  /// Runs `job` under the instance's key, after what is going on with it already. kTimeout when that
-  /// takes too long; the job then still runs.
+  /// Runs `job` under the instance's key, after what is going on with it already. kTimeout when
+  /// that takes too long; the job then still runs.
   Result<void> OnWorker(const Instance& instance, std::function<Result<void>()> job);
 
   const NodeId self_;

@@ -105,8 +105,7 @@ Result<Response> Namespaces::AddKey(const Call& call) {
 Result<Response> Namespaces::ReplaceKey(const Call& call) {
   const Namespace space = TRY(Resolve(call));
   const Fields fields(call.body);
-  const std::string name =
-      call.names.size() > 1 ? call.names[1] : TRY(fields.Required("key_name"));
+  const std::string name = call.names.size() > 1 ? call.names[1] : TRY(fields.Required("key_name"));
   const auto& names = space.key_names;
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     return Fail(Code::kNotFound, "key {:.63} of namespace {} not found", name, space.name);

@@ -7,9 +7,7 @@
 namespace sf::api {
 namespace {
 
-bool IsControl(char c) {
-  return (c >= 0 && c < 0x20) || c == 0x7f;
-}
+bool IsControl(char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }
 
 bool IsTokenChar(char c) {
   constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";

@@ -19,9 +19,7 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kLingerBytes = 1024 * 1024;
 
-bool WouldBlock() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
+bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
 std::string PeerOf(int descriptor) {
   sockaddr_storage peer{};
@@ -44,9 +42,7 @@ Socket::Socket(int descriptor) : descriptor_(descriptor), remote_address_(PeerOf
   ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-Socket::~Socket() {
-  ::close(descriptor_);
-}
+Socket::~Socket() { ::close(descriptor_); }
 
 Result<void> Socket::Read(std::string& buffer, Deadline deadline) {
   std::array<char, kReadSize> bytes;
@@ -87,9 +83,7 @@ void Socket::Linger(Deadline deadline) {
   }
 }
 
-void Socket::StopReading() {
-  ::shutdown(descriptor_, SHUT_RD);
-}
+void Socket::StopReading() { ::shutdown(descriptor_, SHUT_RD); }
 
 Result<void> Socket::Wait(short events, Deadline deadline) {
   const auto left =

@@ -5,8 +5,8 @@
 
 namespace sf::api {
 
-/// The one place where an error's code becomes an HTTP status. 406 is the contract's "not ready yet,
-/// ask again"; 503 tells a client to stop and say so.
+/// The one place where an error's code becomes an HTTP status. 406 is the contract's "not ready
+/// yet, ask again"; 503 tells a client to stop and say so.
 inline int ToStatus(Code code) {
   switch (code) {
     case Code::kInvalid: return 400;

@@ -16,7 +16,8 @@ json OrNull(const std::optional<T>& value) {
 json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 json OrNull(int port) { return port == 0 ? json(nullptr) : json(port); }
 
-/// Exactly these four keys: an ansible task compares them, and makes the instance anew if they differ.
+/// Exactly these four keys: an ansible task compares them, and makes the instance anew if they
+/// differ.
 json DiskSpecView(const DiskSpec& disk) {
   return {{"base", OrNull(disk.base)},
           {"bus", OrNull(disk.bus)},
@@ -114,19 +115,15 @@ json View(const Artifact& artifact) {
 }
 
 json View(const Namespace& space) {
-  return {{"name", space.name.value},
-          {"state", space.state},
-          {"keys", space.key_names},
-          {"trust", {{"full", {kSystemNamespace.value}}}},
-          {"metadata", space.metadata},
-          {"version", space.version}};
+  return {{"name", space.name.value},   {"state", space.state},
+          {"keys", space.key_names},    {"trust", {{"full", {kSystemNamespace.value}}}},
+          {"metadata", space.metadata}, {"version", space.version}};
 }
 
 json View(const NodeRecord& node) {
   const auto room = [](const Capacity& capacity) -> json {
-    return {{"cpus", capacity.cpus},
-            {"memory_mb", capacity.memory_mb},
-            {"disk_gb", capacity.disk_gb}};
+    return {
+        {"cpus", capacity.cpus}, {"memory_mb", capacity.memory_mb}, {"disk_gb", capacity.disk_gb}};
   };
   return {{"name", node.name.value},
           {"ip", node.ip},

@@ -7,8 +7,8 @@
 
 namespace sf {
 
-/// The one libuv loop of the process: the thread that calls Run() is the LOOP thread, and everything
-/// posted or scheduled runs there, one at a time. Nothing that runs there may block.
+/// The one libuv loop of the process: the thread that calls Run() is the LOOP thread, and
+/// everything posted or scheduled runs there, one at a time. Nothing that runs there may block.
 ///
 /// Thread: construct, Every(), OnSignal() and Run() on one thread; Post() and Stop() from any.
 class EventLoop {

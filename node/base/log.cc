@@ -36,8 +36,8 @@ std::string Escaped(std::string_view line) {
 }  // namespace
 
 void SetUp(Level level) {
-  auto logger = std::make_shared<spdlog::logger>(
-      "sf-node", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("sf-node",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   logger->set_level(ToSpdlog(level));
   logger->flush_on(spdlog::level::debug);

@@ -33,8 +33,7 @@ void Metrics::ObserveStep(const std::string& operation, const std::string& step,
   // From a written file to a domain that starts on a busy host.
   static const prometheus::Histogram::BucketBoundaries kBuckets{
       0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30};
-  implementation_->steps.Add({{"operation", operation}, {"step", step}}, kBuckets)
-      .Observe(seconds);
+  implementation_->steps.Add({{"operation", operation}, {"step", step}}, kBuckets).Observe(seconds);
 }
 
 void Metrics::Gauge(const std::string& name, const std::string& help,

@@ -14,18 +14,18 @@ namespace sf {
 
 /// What a caller can do about a failure. node/api/status.h turns it into an HTTP status.
 enum class Code {
-  kInvalid,        ///< The request itself is wrong; repeating it cannot help.            400
-  kUnauthorized,   ///< Nobody we know, or not allowed to be this.                        401
-  kForbidden,      ///< Known, and refused.                                               403
-  kNotFound,       ///< No such object, or not for this caller to see.                    404
-  kNotReady,       ///< Right request, too early: the object is still being made.         406
-  kConflict,       ///< The object has moved on, or another has taken its place.          409
-  kTooLarge,       ///< More bytes than a limit allows.                                   413
-  kNoCapacity,     ///< No node, address or port is left for it.                          507
-  kUnavailable,    ///< A part we need does not answer now; the same call may work later. 503
-  kTimeout,        ///< A deadline passed.                                                504
-  kCorrupt,        ///< Bytes from outside are not what they claim to be.                 500
-  kInternal,       ///< A failure that no caller can act on.                              500
+  kInvalid,       ///< The request itself is wrong; repeating it cannot help.            400
+  kUnauthorized,  ///< Nobody we know, or not allowed to be this.                        401
+  kForbidden,     ///< Known, and refused.                                               403
+  kNotFound,      ///< No such object, or not for this caller to see.                    404
+  kNotReady,      ///< Right request, too early: the object is still being made.         406
+  kConflict,      ///< The object has moved on, or another has taken its place.          409
+  kTooLarge,      ///< More bytes than a limit allows.                                   413
+  kNoCapacity,    ///< No node, address or port is left for it.                          507
+  kUnavailable,   ///< A part we need does not answer now; the same call may work later. 503
+  kTimeout,       ///< A deadline passed.                                                504
+  kCorrupt,       ///< Bytes from outside are not what they claim to be.                 500
+  kInternal,      ///< A failure that no caller can act on.                              500
 };
 
 /// A failure as a value: `code` is for the caller's branch, `message` is for people and names the

@@ -22,8 +22,7 @@ bool IsPortFree(const std::string& address, int port) {
   // As QEMU does it: a connection that lingers from before is no obstacle.
   const int reuse = 1;
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
-  const bool taken =
-      bind(descriptor, info->ai_addr, info->ai_addrlen) != 0 && errno == EADDRINUSE;
+  const bool taken = bind(descriptor, info->ai_addr, info->ai_addrlen) != 0 && errno == EADDRINUSE;
   close(descriptor);
   return !taken;
 }

@@ -21,7 +21,7 @@ std::string RandomHex(std::size_t bytes) {
 
 std::string MakeUuid() {
   std::string hex = RandomHex(16);
-  hex[12] = '4';                                                // version
+  hex[12] = '4';                                               // version
   hex[16] = "89ab"[static_cast<unsigned char>(hex[16]) % 4U];  // variant
   for (const std::size_t dash : {8U, 13U, 18U, 23U}) hex.insert(dash, 1, '-');
   return hex;

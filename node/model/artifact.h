@@ -13,8 +13,8 @@ namespace sf {
 /// The bytes of one image, found by their digest. Every blob is a qcow2 file.
 struct Blob {
   BlobId uuid;
-  std::string sha256;  ///< of the bytes as they were fetched
-  std::string sha512;  ///< likewise; what clients look uploads up by
+  std::string sha256;             ///< of the bytes as they were fetched
+  std::string sha512;             ///< likewise; what clients look uploads up by
   std::int64_t size = 0;          ///< bytes of our file
   std::int64_t fetched_size = 0;  ///< bytes as fetched
   std::int64_t virtual_size = 0;  ///< bytes of the disk that a guest sees
@@ -40,7 +40,7 @@ struct Artifact {
   std::string error_message;
   bool shared = false;
   std::int64_t max_versions = 3;
-  std::int64_t index = 0;  ///< of the newest version; 0 before the first
+  std::int64_t index = 0;          ///< of the newest version; 0 before the first
   std::int64_t fetched_bytes = 0;  ///< of the fetch under way
   std::int64_t total_bytes = 0;    ///< of the fetch under way, 0 while unknown
   nlohmann::json metadata = nlohmann::json::object();

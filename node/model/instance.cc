@@ -90,21 +90,20 @@ json ToJson(const InstanceSpec& spec) {
                      {"size", OrNull(disk.size_gb)},
                      {"type", OrNull(disk.type)}});
   }
-  return {{"cpus", spec.cpus},
-          {"memory", spec.memory_mb},
-          {"disks", std::move(disks)},
-          {"ssh_key", OrNull(spec.ssh_key)},
-          {"user_data", OrNull(spec.user_data)},
-          {"video",
-           {{"model", spec.video.model},
-            {"memory", spec.video.memory_kib},
-            {"vdi", spec.video.vdi}}},
-          {"uefi", spec.uefi},
-          {"secure_boot", spec.secure_boot},
-          {"nvram_template", OrNull(spec.nvram_template)},
-          {"config_drive", spec.config_drive},
-          {"side_channels", spec.side_channels},
-          {"placed_on", spec.placed_on ? json(spec.placed_on->value) : json(nullptr)}};
+  return {
+      {"cpus", spec.cpus},
+      {"memory", spec.memory_mb},
+      {"disks", std::move(disks)},
+      {"ssh_key", OrNull(spec.ssh_key)},
+      {"user_data", OrNull(spec.user_data)},
+      {"video",
+       {{"model", spec.video.model}, {"memory", spec.video.memory_kib}, {"vdi", spec.video.vdi}}},
+      {"uefi", spec.uefi},
+      {"secure_boot", spec.secure_boot},
+      {"nvram_template", OrNull(spec.nvram_template)},
+      {"config_drive", spec.config_drive},
+      {"side_channels", spec.side_channels},
+      {"placed_on", spec.placed_on ? json(spec.placed_on->value) : json(nullptr)}};
 }
 
 Result<InstanceSpec> ParseInstanceSpecJson(std::string_view text) {

@@ -22,8 +22,8 @@ Result<InstanceState> ParseInstanceState(std::string_view text);
 /// Whether the state machine above has this arrow.
 bool CanMove(InstanceState from, InstanceState to);
 
-/// A disk as its owner asked for it. An unset field was null in the request and is null again in the
-/// answer: clients compare the two to decide whether an instance has changed.
+/// A disk as its owner asked for it. An unset field was null in the request and is null again in
+/// the answer: clients compare the two to decide whether an instance has changed.
 struct DiskSpec {
   std::optional<std::string> base;  ///< URL or reference of the image; unset for a blank disk
   std::optional<std::string> bus;
@@ -66,7 +66,7 @@ std::int64_t DiskTotalGb(const InstanceSpec& spec);
 struct InstanceDisk {
   std::string device;
   std::string bus;
-  std::string type;  ///< "disk" or "cdrom"
+  std::string type;          ///< "disk" or "cdrom"
   std::int64_t size_gb = 0;  ///< 0: the size of its image
   std::string url;           ///< of its image; empty for a blank disk
   ArtifactId artifact;       ///< empty for a blank disk
@@ -81,7 +81,7 @@ struct Instance {
   NodeId node;
   InstanceState state = InstanceState::kInitial;
   std::string error_message;
-  bool power_wanted = true;       ///< false once its owner switched it off
+  bool power_wanted = true;             ///< false once its owner switched it off
   std::string power_state = "initial";  ///< as its node last saw it
   int console_port = 0;
   int vdi_port = 0;

@@ -21,8 +21,8 @@ struct Namespace {
   std::int64_t version = 0;
 };
 
-/// A key as it is stored: never the secret, only its hash. The nonce is in every token made with the
-/// key, so that replacing or deleting the key ends its tokens.
+/// A key as it is stored: never the secret, only its hash. The nonce is in every token made with
+/// the key, so that replacing or deleting the key ends its tokens.
 struct NamespaceKey {
   std::string name;
   std::string hash;

@@ -8,8 +8,8 @@
 
 namespace sf {
 
-/// What a node lets instances take: already multiplied by its overcommit ratios, its reserves already
-/// taken off.
+/// What a node lets instances take: already multiplied by its overcommit ratios, its reserves
+/// already taken off.
 struct Capacity {
   std::int64_t cpus = 0;
   std::int64_t memory_mb = 0;

@@ -12,7 +12,8 @@
 namespace sf::reconcile {
 
 /// Where a test may kill the daemon, as kill -9 would: after the step that SF_CRASH_AT in the
-/// environment names, as "<operation>:<step>". Only builds for tests have it (CMake: SF_CRASH_POINTS).
+/// environment names, as "<operation>:<step>". Only builds for tests have it (CMake:
+/// SF_CRASH_POINTS).
 inline void CrashPoint([[maybe_unused]] std::string_view operation,
                        [[maybe_unused]] std::string_view step) {
 #ifdef SF_CRASH_POINTS

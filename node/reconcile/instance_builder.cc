@@ -40,8 +40,8 @@ Result<void> MakeFolder(const std::filesystem::path& folder) {
   return {};
 }
 
-/// Disks and config drives hold what only their guest should know: libvirt gives them to QEMU's user
-/// when the domain starts, and nobody else on this host needs to read them.
+/// Disks and config drives hold what only their guest should know: libvirt gives them to QEMU's
+/// user when the domain starts, and nobody else on this host needs to read them.
 Result<void> MakePrivate(const std::filesystem::path& file) {
   std::error_code error;
   std::filesystem::permissions(file, std::filesystem::perms(0600), error);
@@ -54,7 +54,8 @@ Result<void> MakePrivate(const std::filesystem::path& file) {
 Result<void> InstanceBuilder::Build(const InstanceId& id) {
   Steps steps("build", metrics_);
   const auto claimed = steps.Run("claim", [&] { return store_.instances.Claim(id); });
-  if (!claimed && claimed.error().code == Code::kConflict) return {};  // Deleted or failed meanwhile.
+  if (!claimed && claimed.error().code == Code::kConflict)
+    return {};  // Deleted or failed meanwhile.
   if (!claimed) return claimed;
   Instance instance = TRY(store_.instances.Find(id));
 
@@ -86,8 +87,7 @@ Result<void> InstanceBuilder::Build(const InstanceId& id) {
   return done;
 }
 
-Result<void> InstanceBuilder::MakeAndStart(Instance& instance, const Images& images,
-                                           Steps& steps) {
+Result<void> InstanceBuilder::MakeAndStart(Instance& instance, const Images& images, Steps& steps) {
   const InstanceFiles files = FilesOf(instance.uuid);
   TRY(steps.Run("folder", [&] { return MakeFolder(files.folder()); }));
   TRY(steps.Run("disks", [&] { return MakeDisks(instance, images); }));
@@ -162,8 +162,10 @@ Result<void> InstanceBuilder::Start(Instance& instance, Steps& steps) {
       return compute::DomainXml(spec, templates_);
     }));
     // For the operator to read; libvirt has its own copy.
-    TRY(images::WriteWhole(FilesOf(instance.uuid).domain_xml(), xml, images::Durability::kOrdinary));
-    const auto started = steps.Run("libvirt", [&] { return hypervisor_.Start(instance.uuid, xml); });
+    TRY(images::WriteWhole(FilesOf(instance.uuid).domain_xml(), xml,
+                           images::Durability::kOrdinary));
+    const auto started =
+        steps.Run("libvirt", [&] { return hypervisor_.Start(instance.uuid, xml); });
     if (started) {
       steps.Took("libvirt_define", started->define);
       steps.Took("libvirt_create", started->create);
@@ -177,7 +179,8 @@ Result<void> InstanceBuilder::Start(Instance& instance, Steps& steps) {
 
 Result<void> InstanceBuilder::AvoidTakenPorts(Instance& instance) {
   // Our own QEMU from before a crash holds them rightly.
-  if (const auto state = hypervisor_.State(instance.uuid); state && state->power == compute::Power::kOn) {
+  if (const auto state = hypervisor_.State(instance.uuid);
+      state && state->power == compute::Power::kOn) {
     return {};
   }
   for (int attempt = 1; attempt <= kPortAttempts; ++attempt) {
@@ -210,9 +213,9 @@ Result<compute::DomainSpec> InstanceBuilder::ToDomainSpec(const Instance& instan
   domain.nvram = spec.uefi ? files.nvram().string() : "";
   std::vector<compute::DiskRequest> requests;
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
-    requests.push_back({TRY(compute::ParseBus(spec.disks[i].bus.value_or(""))),
-                        instance.disks[i].type == "cdrom" ? compute::DiskType::kCdrom
-                                                          : compute::DiskType::kDisk});
+    requests.push_back(
+        {TRY(compute::ParseBus(spec.disks[i].bus.value_or(""))),
+         instance.disks[i].type == "cdrom" ? compute::DiskType::kCdrom : compute::DiskType::kDisk});
   }
   const compute::DeviceLayout layout =
       TRY(compute::AssignDevices(requests, domain.machine, spec.config_drive));

@@ -7,10 +7,9 @@ namespace sf::reconcile {
 namespace {
 
 bool HasItsImages(const Instance& instance, const Actual& actual) {
-  return std::all_of(
-      instance.disks.begin(), instance.disks.end(), [&](const InstanceDisk& disk) {
-        return disk.url.empty() || actual.images.contains(disk.url);
-      });
+  return std::all_of(instance.disks.begin(), instance.disks.end(), [&](const InstanceDisk& disk) {
+    return disk.url.empty() || actual.images.contains(disk.url);
+  });
 }
 
 /// An instance that was built: its domain should be there, and its row should say how it is.

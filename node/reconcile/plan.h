@@ -54,15 +54,15 @@ struct StartInstance {
   InstanceId id;
   auto operator<=>(const StartInstance&) const = default;
 };
-/// `has_row`: the row says delete-wait, and becomes deleted once all is gone. Without a row, what is
-/// here was left by a crash.
+/// `has_row`: the row says delete-wait, and becomes deleted once all is gone. Without a row, what
+/// is here was left by a crash.
 struct RemoveInstance {
   InstanceId id;
   bool has_row = false;
   auto operator<=>(const RemoveInstance&) const = default;
 };
-/// `off_on_purpose` is written down as its owner's wish, because libvirtd forgets the reason when it
-/// restarts, and what was switched off would be started again.
+/// `off_on_purpose` is written down as its owner's wish, because libvirtd forgets the reason when
+/// it restarts, and what was switched off would be started again.
 struct RecordPower {
   InstanceId id;
   std::string power_state;

@@ -103,32 +103,32 @@ void Reconciler::OnGathered(Result<Picture> picture) {
 }
 
 void Reconciler::Dispatch(const Action& action) {
-  std::visit(
-      Overloaded{
-          [this](const FetchImage& fetch) {
-            Submit(fetches_, limits_.fetches, "image " + fetch.url, [this, url = fetch.url] {
-              return fetcher_.Fetch(url, stop_.get_token());
-            });
-          },
-          [this](const BuildInstance& build) {
-            Submit(builds_, limits_.builds, build.id.value,
-                   [this, id = build.id] { return builder_.Build(id); });
-          },
-          [this](const StartInstance& start) {
-            Submit(builds_, limits_.builds, start.id.value,
-                   [this, id = start.id] { return builder_.Restart(id); });
-          },
-          [this](const RemoveInstance& remove) {
-            Submit(removals_, limits_.removals, remove.id.value,
-                   [this, remove] { return builder_.Remove(remove.id, remove.has_row); });
-          },
-          [this](const RecordPower& power) {
-            Submit(removals_, limits_.removals, power.id.value, [this, power] {
-              return store_.instances.RecordPower(power.id, power.power_state, power.off_on_purpose);
-            });
-          },
-      },
-      action);
+  std::visit(Overloaded{
+                 [this](const FetchImage& fetch) {
+                   Submit(fetches_, limits_.fetches, "image " + fetch.url, [this, url = fetch.url] {
+                     return fetcher_.Fetch(url, stop_.get_token());
+                   });
+                 },
+                 [this](const BuildInstance& build) {
+                   Submit(builds_, limits_.builds, build.id.value,
+                          [this, id = build.id] { return builder_.Build(id); });
+                 },
+                 [this](const StartInstance& start) {
+                   Submit(builds_, limits_.builds, start.id.value,
+                          [this, id = start.id] { return builder_.Restart(id); });
+                 },
+                 [this](const RemoveInstance& remove) {
+                   Submit(removals_, limits_.removals, remove.id.value,
+                          [this, remove] { return builder_.Remove(remove.id, remove.has_row); });
+                 },
+                 [this](const RecordPower& power) {
+                   Submit(removals_, limits_.removals, power.id.value, [this, power] {
+                     return store_.instances.RecordPower(power.id, power.power_state,
+                                                         power.off_on_purpose);
+                   });
+                 },
+             },
+             action);
 }
 
 bool Reconciler::InFlight(const std::string& key) const {
@@ -136,8 +136,8 @@ bool Reconciler::InFlight(const std::string& key) const {
 }
 
 // An action that finds no room now is planned again when a job ends, as each end begins a pass.
-void Reconciler::Submit(std::set<std::string>& kind, std::size_t limit,
-                        const std::string& key, std::function<Result<void>()> job) {
+void Reconciler::Submit(std::set<std::string>& kind, std::size_t limit, const std::string& key,
+                        std::function<Result<void>()> job) {
   if (kind.size() >= limit || InFlight(key)) return;
   const bool taken = workers_.Submit(key, [this, &kind, key, job = std::move(job)] {
     loop_.Post([this, &kind, key, result = job()] { OnFinished(kind, key, result); });

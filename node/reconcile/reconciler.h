@@ -68,8 +68,7 @@ class Reconciler {
   void Dispatch(const Action& action);
   void Submit(std::set<std::string>& kind, std::size_t limit, const std::string& key,
               std::function<Result<void>()> job);
-  void OnFinished(std::set<std::string>& kind, const std::string& key,
-                  const Result<void>& result);
+  void OnFinished(std::set<std::string>& kind, const std::string& key, const Result<void>& result);
   bool InFlight(const std::string& key) const;
 
   EventLoop& loop_;
@@ -83,10 +82,10 @@ class Reconciler {
   const JobLimits limits_;
 
   bool gathering_ = false;
-  bool again_ = false;   ///< woken while gathering
-  bool retry_ = false;   ///< something failed; try at the next tick
+  bool again_ = false;  ///< woken while gathering
+  bool retry_ = false;  ///< something failed; try at the next tick
   bool stopping_ = false;
-  int ticks_ = 0;        ///< since the last pass
+  int ticks_ = 0;                                      ///< since the last pass
   std::set<std::string> builds_, removals_, fetches_;  ///< keys of the jobs that run
   std::stop_source stop_;
 };

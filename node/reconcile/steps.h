@@ -27,7 +27,8 @@ class Steps {
     Took(step, Clock::now() - begun);
     CrashPoint(operation_, step);
     if (!result) {
-      return tl::unexpected(Error{result.error().code, fmt::format("{}: {}", step, result.error().message)});
+      return tl::unexpected(
+          Error{result.error().code, fmt::format("{}: {}", step, result.error().message)});
     }
     return result;
   }
@@ -40,9 +41,7 @@ class Steps {
 
   /// {"<step>": milliseconds}
   const nlohmann::json& milliseconds() const { return milliseconds_; }
-  double seconds() const {
-    return std::chrono::duration<double>(Clock::now() - begun_).count();
-  }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - begun_).count(); }
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -47,7 +47,8 @@ TEST_CASE("Capacity: this host has some of everything") {
   CHECK_FALSE(ReadCapacity("/nonexistent"));
 }
 
-TEST_CASE("Capacity: a sparse file counts for what it takes up, and a folder that is gone for nothing") {
+TEST_CASE(
+    "Capacity: a sparse file counts for what it takes up, and a folder that is gone for nothing") {
   const auto folder = std::filesystem::temp_directory_path() / "sf-capacity-test";
   std::filesystem::remove_all(folder);
   CHECK(AllocatedBytes(folder).value() == 0);

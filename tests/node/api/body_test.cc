@@ -29,7 +29,8 @@ TEST_CASE("ParseBody: nesting without end is refused, and brackets in strings do
 }
 
 TEST_CASE("Fields: wrong types name the field") {
-  const json body = {{"name", 1}, {"cpus", "many"}, {"flag", "perhaps"}, {"big", 18446744073709551615U}};
+  const json body = {
+      {"name", 1}, {"cpus", "many"}, {"flag", "perhaps"}, {"big", 18446744073709551615U}};
   const Fields fields(body, "disk[0].");
   CHECK(fields.Text("name").error().message == "disk[0].name is not a string");
   CHECK(fields.Integer("cpus", 1, 9).error().message == "disk[0].cpus is not a whole number");
@@ -51,8 +52,9 @@ TEST_CASE("Fields: numbers and flags may come as text, as some clients send them
 TEST_CASE("IsName: what may stand in a path as a name") {
   CHECK(IsName("a"));
   CHECK(IsName("team-1.prod_x"));
-  for (const std::string& text : {std::string(), std::string("-a"), std::string("a/b"),
-                                  std::string("a b"), std::string("a\0b", 3), std::string(64, 'a')}) {
+  for (const std::string& text :
+       {std::string(), std::string("-a"), std::string("a/b"), std::string("a b"),
+        std::string("a\0b", 3), std::string(64, 'a')}) {
     CAPTURE(text);
     CHECK_FALSE(IsName(text));
   }

@@ -15,22 +15,23 @@ const Caller kTeam{NamespaceId("team"), "key"};
 
 /// What sf-client sends for `instance create web1 1 256 -d 8@http://images/tiny.qcow2`.
 json ClientBody() {
-  return {{"name", "web1"},
-          {"cpus", 1},
-          {"memory", 256},
-          {"network", json::array()},
-          {"disk",
-           {{{"size", 8}, {"base", "http://images/tiny.qcow2"}, {"bus", nullptr}, {"type", "disk"}}}},
-          {"ssh_key", nullptr},
-          {"user_data", nullptr},
-          {"namespace", nullptr},
-          {"video", {{"model", "cirrus"}, {"memory", "16384"}}},
-          {"configdrive", "openstack-disk"},
-          {"metadata", json::object()},
-          {"side_channels", json::array()},
-          {"uefi", false},
-          {"secure_boot", false},
-          {"nvram_template", nullptr}};
+  return {
+      {"name", "web1"},
+      {"cpus", 1},
+      {"memory", 256},
+      {"network", json::array()},
+      {"disk",
+       {{{"size", 8}, {"base", "http://images/tiny.qcow2"}, {"bus", nullptr}, {"type", "disk"}}}},
+      {"ssh_key", nullptr},
+      {"user_data", nullptr},
+      {"namespace", nullptr},
+      {"video", {{"model", "cirrus"}, {"memory", "16384"}}},
+      {"configdrive", "openstack-disk"},
+      {"metadata", json::object()},
+      {"side_channels", json::array()},
+      {"uefi", false},
+      {"secure_boot", false},
+      {"nvram_template", nullptr}};
 }
 
 Error Refusal(const json& body) {
@@ -77,22 +78,27 @@ TEST_CASE("ParseInstanceRequest: each refusal names the field") {
     const char* text;
   };
   const Bad bad = GENERATE(
-      Bad{"/name", "no_underscore", "name must be"}, Bad{"/name", std::string(64, 'a'), "name must be"},
-      Bad{"/name", "a\"><script>", "name must be"}, Bad{"/name", std::string("a\0b", 3), "name must be"},
+      Bad{"/name", "no_underscore", "name must be"},
+      Bad{"/name", std::string(64, 'a'), "name must be"},
+      Bad{"/name", "a\"><script>", "name must be"},
+      Bad{"/name", std::string("a\0b", 3), "name must be"},
       Bad{"/name", nullptr, "name is missing"}, Bad{"/cpus", 0, "cpus is 0"},
-      Bad{"/memory", "much", "memory is not a whole number"}, Bad{"/disk", json::array(), "disk must be"},
-      Bad{"/disk/0", "8", "disk[0] is not an object"},
+      Bad{"/memory", "much", "memory is not a whole number"},
+      Bad{"/disk", json::array(), "disk must be"}, Bad{"/disk/0", "8", "disk[0] is not an object"},
       Bad{"/disk/0/bus", "ide", "disk[0].bus"}, Bad{"/disk/0/type", "floppy", "disk[0].type"},
       Bad{"/disk/0/base", "ftp://images/x", "disk[0].base"},
       Bad{"/disk/0/base", "file:///etc/passwd", "disk[0].base"},
       Bad{"/disk/0/size", -1, "disk[0].size"}, Bad{"/user_data", "not base64!", "user_data"},
       Bad{"/video", json({{"model", "cirrus"}}), "video.memory is missing"},
       Bad{"/video", json({{"model", "'/>"}, {"memory", 1}}), "video.model"},
-      Bad{"/configdrive", "floppy", "configdrive"}, Bad{"/metadata", "x", "metadata is not an object"},
+      Bad{"/configdrive", "floppy", "configdrive"},
+      Bad{"/metadata", "x", "metadata is not an object"},
       Bad{"/metadata", json({{"k", ""}}), "metadata k has no value"},
       Bad{"/metadata", json({{"tags", "a"}}), "metadata tags is not a list"},
-      Bad{"/metadata", json({{"affinity", {{"a", "b"}}}}), "metadata affinity a is not a whole number"},
-      Bad{"/side_channels", json({"a/b"}), "side_channels"}, Bad{"/secure_boot", true, "secure_boot needs uefi"});
+      Bad{"/metadata", json({{"affinity", {{"a", "b"}}}}),
+          "metadata affinity a is not a whole number"},
+      Bad{"/side_channels", json({"a/b"}), "side_channels"},
+      Bad{"/secure_boot", true, "secure_boot needs uefi"});
   CAPTURE(bad.pointer, bad.value);
   json body = ClientBody();
   body[json::json_pointer(bad.pointer)] = bad.value;

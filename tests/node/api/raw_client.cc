@@ -38,9 +38,7 @@ bool RawClient::Send(std::string_view bytes) {
   return true;
 }
 
-void RawClient::EndSending() {
-  ::shutdown(socket_.get(), SHUT_WR);
-}
+void RawClient::EndSending() { ::shutdown(socket_.get(), SHUT_WR); }
 
 RawAnswer RawClient::Read(bool without_body) {
   std::size_t end;

@@ -26,9 +26,7 @@ const ActualDomain kCutOff{"crashed", /*running=*/false, /*off_on_purpose=*/fals
 
 }  // namespace
 
-TEST_CASE("Plan: nothing wanted and nothing there needs nothing") {
-  CHECK(Plan({}, {}).empty());
-}
+TEST_CASE("Plan: nothing wanted and nothing there needs nothing") { CHECK(Plan({}, {}).empty()); }
 
 TEST_CASE("Plan: an instance waits for its image, which is fetched first") {
   const auto state = GENERATE(InstanceState::kInitial, InstanceState::kCreating);
