@@ -4,7 +4,9 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <array>
 #include <jwt/jwt.hpp>
+#include <string_view>
 
 #include "node/base/uuid.h"
 
@@ -24,6 +26,28 @@ constexpr std::size_t kHashMemory = std::size_t{4} << 20;
 
 bool Matches(const NamespaceKey& key, const std::string& secret) {
   return crypto_pwhash_str_verify(key.hash.c_str(), secret.data(), secret.size()) == 0;
+}
+
+/// Whether `token` ends in our signature. Only such a token is shown to the JWT library: it decodes
+/// and parses before it verifies, and asserts on what is malformed, so that any stranger could end
+/// us.
+bool IsSignedBy(const std::string& secret, std::string_view token) {
+  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+  const auto dot = token.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  const auto bytes = [](std::string_view text) {
+    return reinterpret_cast<const unsigned char*>(text.data());
+  };
+  crypto_auth_hmacsha256_state state;
+  crypto_auth_hmacsha256_init(&state, bytes(secret), secret.size());
+  crypto_auth_hmacsha256_update(&state, bytes(token), dot);
+  std::array<unsigned char, crypto_auth_hmacsha256_BYTES> mac;
+  crypto_auth_hmacsha256_final(&state, mac.data());
+  std::array<char, sodium_base64_ENCODED_LEN(mac.size(), kVariant)> text;
+  sodium_bin2base64(text.data(), text.size(), mac.data(), mac.size(), kVariant);
+  const std::string_view given = token.substr(dot + 1);
+  return given.size() == text.size() - 1 &&
+         sodium_memcmp(given.data(), text.data(), given.size()) == 0;
 }
 
 }  // namespace
@@ -65,7 +89,10 @@ Result<std::string> Auth::LogIn(const NamespaceId& name_space, const std::string
 }
 
 Result<Auth::Claims> Auth::Verify(const std::string& token) const {
-  // The library throws on some malformed tokens and reports others.
+  if (!IsSignedBy(secret_, token)) {
+    return Fail(Code::kUnauthorized, "token refused: not signed by this cluster");
+  }
+  // The library reports some errors and throws others.
   try {
     using namespace jwt::params;
     std::error_code error;
@@ -73,6 +100,11 @@ Result<Auth::Claims> Auth::Verify(const std::string& token) const {
         jwt::decode(token, algorithms({"HS256"}), error, secret(secret_), verify(true));
     if (error) return Fail(Code::kUnauthorized, "token refused: {}", error.message());
     const auto& payload = decoded.payload();
+    for (const char* claim : {"sub", "nonce", "exp"}) {
+      if (!payload.has_claim(claim)) {
+        return Fail(Code::kUnauthorized, "token refused: it has no claim {}", claim);
+      }
+    }
     const json subject = json::parse(payload.get_claim_value<std::string>("sub"));
     return Claims{NamespaceId(subject.at(0).get<std::string>()), subject.at(1).get<std::string>(),
                   payload.get_claim_value<std::string>("nonce")};
@@ -87,7 +119,11 @@ Result<std::optional<std::string>> Auth::CurrentNonce(const Claims& claims) {
   {
     const std::lock_guard lock(mutex_);
     const auto cached = nonces_.find(name);
-    if (cached != nonces_.end() && now < cached->second.until) return cached->second.nonce;
+    // What is cached may only confirm: the token may be of a key that was replaced just now.
+    if (cached != nonces_.end() && now < cached->second.until &&
+        cached->second.nonce == claims.nonce) {
+      return cached->second.nonce;
+    }
   }
   std::optional<std::string> nonce;
   const auto keys = namespaces_.Keys(claims.name_space);
