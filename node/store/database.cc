@@ -109,6 +109,7 @@ class Session::Connection {
   void Rollback();
 
   Failure last_failure = Failure::kNone;
+  bool may_have_changed = false;  ///< a statement that is no query was sent outside a transaction
   Clock::time_point last_used;
 
  private:
@@ -117,6 +118,7 @@ class Session::Connection {
     std::unique_ptr<sql::PreparedStatement> statement;
   };
 
+  Result<void> OpenOn(const DatabaseOptions::Host& host, const DatabaseOptions& options);
   sql::PreparedStatement& Prepare(std::string_view sql);
   static void Bind(sql::PreparedStatement& statement, const std::vector<Parameter>& values);
 
@@ -144,35 +146,45 @@ class Session::Connection {
 Result<void> Session::Connection::Open(const DatabaseOptions& options) {
   Error last{Code::kUnavailable, "no database host is configured"};
   for (const DatabaseOptions::Host& host : options.hosts) {
-    try {
-      sql::ConnectOptionsMap map;
-      map["hostName"] = sql::SQLString(fmt::format("tcp://{}:{}", host.name, host.port));
-      map["userName"] = sql::SQLString(options.user);
-      map["password"] = sql::SQLString(options.password);
-      map["schema"] = sql::SQLString(options.database);
-      // Whole seconds are all that the connector knows.
-      const auto connect_s = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout);
-      map["OPT_CONNECT_TIMEOUT"] = static_cast<int>(connect_s.count());
-      map["OPT_READ_TIMEOUT"] = static_cast<int>(options.statement_timeout.count());
-      map["OPT_WRITE_TIMEOUT"] = static_cast<int>(options.statement_timeout.count());
-      map["OPT_CHARSET_NAME"] = sql::SQLString("utf8mb4");
-      map["OPT_SET_CHARSET_NAME"] = sql::SQLString("utf8mb4");
-      connection_.reset(get_driver_instance()->connect(map));
-      TRY(Script("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"));
-      TRY(Script("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-                 " group_concat_max_len = 1048576"));
-      last_used = Clock::now();
-      return {};
-    } catch (const sql::SQLException& e) {
-      last = ToError(e);
-      last.message = fmt::format("{} ({}:{})", last.message, host.name, host.port);
-    } catch (const std::exception& e) {
-      last = {Code::kInternal, fmt::format("database {}:{}: {}", host.name, host.port, e.what())};
-    }
-    connection_.reset();
+    const Result<void> opened = OpenOn(host, options);
+    if (opened) return opened;
+    Close();
+    last = opened.error();
+    last.message = fmt::format("{} ({}:{})", last.message, host.name, host.port);
   }
   last_failure = last.code == Code::kUnavailable ? Failure::kServerGone : Failure::kOther;
   return tl::unexpected(last);
+}
+
+Result<void> Session::Connection::OpenOn(const DatabaseOptions::Host& host,
+                                         const DatabaseOptions& options) {
+  // Whole seconds are all that the connector knows, and the server for its locks.
+  const auto seconds = [](auto time) {
+    return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
+  };
+  sql::ConnectOptionsMap map;
+  map["hostName"] = sql::SQLString(fmt::format("tcp://{}:{}", host.name, host.port));
+  map["userName"] = sql::SQLString(options.user);
+  map["password"] = sql::SQLString(options.password);
+  map["schema"] = sql::SQLString(options.database);
+  map["OPT_CONNECT_TIMEOUT"] = seconds(options.connect_timeout);
+  map["OPT_READ_TIMEOUT"] = seconds(options.statement_timeout);
+  map["OPT_WRITE_TIMEOUT"] = seconds(options.statement_timeout);
+  map["OPT_CHARSET_NAME"] = sql::SQLString("utf8mb4");
+  map["OPT_SET_CHARSET_NAME"] = sql::SQLString("utf8mb4");
+  TRY(Guarded<bool>([&] {
+    connection_.reset(get_driver_instance()->connect(map));
+    return true;
+  }));
+  TRY(Script("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"));
+  // The server gives up on a lock before we give up on the server: a statement that we no longer
+  // wait for would be carried out after its caller was told that it was not.
+  TRY(Script(fmt::format("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+                         " group_concat_max_len = 1048576, innodb_lock_wait_timeout = {}",
+                         seconds(std::min<std::chrono::milliseconds>(
+                             options.patience, options.statement_timeout / 2)))));
+  last_used = Clock::now();
+  return {};
 }
 
 bool Session::Connection::Usable() {
@@ -220,6 +232,7 @@ void Session::Connection::Bind(sql::PreparedStatement& statement,
 
 Result<std::int64_t> Session::Connection::Execute(std::string_view sql,
                                                   const std::vector<Parameter>& values) {
+  may_have_changed |= !in_transaction_;
   return Guarded<std::int64_t>([&] {
     sql::PreparedStatement& statement = Prepare(sql);
     Bind(statement, values);
@@ -294,6 +307,7 @@ Result<std::vector<Row>> Session::QueryBound(std::string_view sql,
   return connection_.Query(sql, values);
 }
 Result<void> Session::ExecuteScript(std::string_view statement) {
+  connection_.may_have_changed = true;
   return connection_.Script(statement);
 }
 
@@ -350,14 +364,13 @@ Result<void> Database::Attempt(Mode mode, const std::function<Result<void>(Sessi
   Result<void> done;
   for (int attempt = 1;; ++attempt) {
     connection->last_failure = Failure::kNone;
-    // Nothing has been sent before Open() and Begin() are through, so up to there a lost server can
-    // be waited for. Inside a transaction it can too, because nothing was committed. A lone
-    // statement that was cut off may have been carried out, and is not sent twice.
-    bool may_repeat = true;
+    connection->may_have_changed = false;
+    // A lost server can be waited for while nothing can have changed: before anything was sent, after
+    // queries, and inside a transaction, which was not committed. A lone statement that was cut off
+    // may have been carried out, and is not sent twice.
     done = connection->Usable() ? Result<void>{} : connection->Open(pool_->options);
     if (done && mode == Mode::kTransaction) done = connection->Begin();
     if (done) {
-      may_repeat = mode == Mode::kTransaction;
       Session session(*connection);
       done = body(session);
       if (done && mode == Mode::kTransaction) done = connection->Commit();
@@ -365,7 +378,7 @@ Result<void> Database::Attempt(Mode mode, const std::function<Result<void>(Sessi
     if (done) break;
     const Failure failure = connection->last_failure;
     if (mode == Mode::kTransaction) connection->Rollback();
-    const bool gone = failure == Failure::kServerGone && may_repeat;
+    const bool gone = failure == Failure::kServerGone && !connection->may_have_changed;
     const bool deadlock = failure == Failure::kDeadlock && attempt < kDeadlockAttempts;
     if (!gone && !deadlock) break;
     if (Clock::now() + kRetryPause >= deadline) break;

@@ -31,7 +31,7 @@ class Row {
   bool IsNull(std::size_t column) const { return !columns_.at(column); }
   const std::string& Text(std::size_t column) const;  ///< "" for NULL
   std::int64_t Integer(std::size_t column) const;     ///< 0 for NULL
-  double Real(std::size_t column) const;              ///< 0 for NULL
+  double Real(std::size_t column) const;              ///< 0 for NULL; six decimals
 
  private:
   std::vector<std::optional<std::string>> columns_;
@@ -97,8 +97,8 @@ class Session {
 };
 
 /// MySQL, through a bounded pool of connections that come back by themselves after the server was
-/// away. A statement or transaction that finds the server gone before anything was sent to it is
-/// tried again until `patience` is over, then fails with kUnavailable; deadlocks are tried again.
+/// away. What finds the server gone is tried again until `patience` is over, unless it may have changed
+/// something already, and then fails with kUnavailable; deadlocks are tried again.
 ///
 /// Thread: HTTP or worker (blocks).
 class Database {
@@ -111,7 +111,7 @@ class Database {
   template <class... Values>
   Result<std::vector<Row>> Query(std::string_view sql, Values&&... values) {
     return WithSession<std::vector<Row>>(
-        Mode::kSingle, [&](Session& session) { return session.Query(sql, values...); });
+        Mode::kReading, [&](Session& session) { return session.Query(sql, values...); });
   }
   template <class... Values>
   Result<std::int64_t> Execute(std::string_view sql, Values&&... values) {
@@ -126,7 +126,8 @@ class Database {
     return WithSession<T>(Mode::kTransaction, body);
   }
 
-  /// Runs `body` on one connection outside any transaction: GET_LOCK belongs to a connection.
+  /// Runs `body` on one connection outside any transaction: GET_LOCK belongs to a connection. Again
+  /// from its start if the connection broke while it had only queried.
   template <class T>
   Result<T> OnOneConnection(const std::function<Result<T>(Session&)>& body) {
     return WithSession<T>(Mode::kSingle, body);
@@ -137,7 +138,7 @@ class Database {
   std::int64_t commits() const;
 
  private:
-  enum class Mode { kSingle, kTransaction };
+  enum class Mode { kSingle, kReading, kTransaction };
   struct Pool;
 
   template <class T>
