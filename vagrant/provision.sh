@@ -44,20 +44,19 @@ packages() {
         catch2 libarchive-dev libbrotli-dev libcli11-dev libcpp-httplib-dev libcpp-jwt-dev
         libcurl4-openssl-dev libexpected-dev libfmt-dev libkainjow-mustache-dev libmsgpack-cxx-dev
         libmysqlcppconn-dev libnftables-dev libnl-3-dev libnl-route-3-dev libsodium-dev
-        libspdlog-dev
-        libssl-dev libsystemd-dev libuv1-dev libvirt-dev nlohmann-json3-dev prometheus-cpp-dev
-        zlib1g-dev
+        libspdlog-dev libssl-dev libsystemd-dev libuv1-dev libvirt-dev nlohmann-json3-dev
+        prometheus-cpp-dev zlib1g-dev
 LIST
       ;;
       run) tr -s ' \n' '\n' <<'LIST'
         ca-certificates mariadb-server mariadb-client
-        libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils
+        libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils ovmf
         docker.io dnsmasq-base iproute2 nftables kmod
 LIST
       ;;
       test) tr -s ' \n' '\n' <<'LIST'
         clang-format clang-tidy python3 curl wrk
-        util-linux procps iputils-ping iputils-arping tcpdump
+        libxml2-utils util-linux procps iputils-ping iputils-arping tcpdump
         busybox-static cpio dosfstools mtools syslinux syslinux-common
         mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage
 LIST
@@ -77,10 +76,10 @@ install_missing() {
   export DEBIAN_FRONTEND=noninteractive
   ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt-get -qq update || true
   for attempt in 1 2 3; do
-    # shellcheck disable=SC2086  # the list is words on purpose
     # Debian starts its own updates soon after boot; waiting for its lock beats failing on it.
-      if apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
-        install $missing; then return; fi
+    # shellcheck disable=SC2086  # the list is words on purpose
+    if apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+      install $missing; then return; fi
     echo "provision: attempt $attempt failed; refreshing the package lists" >&2
     sleep $((attempt * 5))
     apt-get -qq update || true
