@@ -111,7 +111,7 @@ class Database {
   template <class... Values>
   Result<std::vector<Row>> Query(std::string_view sql, Values&&... values) {
     return WithSession<std::vector<Row>>(
-        Mode::kReading, [&](Session& session) { return session.Query(sql, values...); });
+        Mode::kSingle, [&](Session& session) { return session.Query(sql, values...); });
   }
   template <class... Values>
   Result<std::int64_t> Execute(std::string_view sql, Values&&... values) {
@@ -138,7 +138,7 @@ class Database {
   std::int64_t commits() const;
 
  private:
-  enum class Mode { kSingle, kReading, kTransaction };
+  enum class Mode { kSingle, kTransaction };
   struct Pool;
 
   template <class T>
