@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the rows of one build/bench/SUITE.json as a table: table.py FILE.
 
-A row is {name, unit, ours, beside, theirs, ratio, target, met, runs}: `ours` and `theirs` are medians
-over `runs` runs, `beside` names what was measured beside us in the same run, `ratio` is ours / theirs,
-`target` the most that ours may be. What does not apply is null.
+A row is {name, unit, ours, beside, theirs, ratio, target, met, runs}: `ours` and `theirs` are
+medians over `runs` runs, `beside` names what was measured beside us in the same run, `ratio` is
+ours / theirs, `target` the most that ours may be. What does not apply is null.
 """
 
 import json
