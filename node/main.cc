@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sf-node: reads the options, does what its subcommand says; nothing else.
+#include <malloc.h>
+
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -16,6 +18,13 @@ namespace sf {
 namespace {
 
 constexpr std::size_t kSystemKeyBytes = 24;
+
+/// By default glibc keeps a heap for each of our some forty threads, as large as the busiest job of
+/// that thread once needed it, and after a few large blocks keeps those as well: 20 MB of nothing.
+void KeepHeapsSmall() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+}
 
 Result<void> RunDaemon(const Config& config) {
   const auto daemon = TRY(Daemon::Build(config));
@@ -71,9 +80,9 @@ Result<void> Do(const Invocation& invocation) {
 }  // namespace sf
 
 int main(int argc, char** argv) {
+  sf::KeepHeapsSmall();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto invocation =
-      sf::ReadInvocation(arguments, sf::ReadEnvironment(), sf::ReadHostFacts());
+  const auto invocation = sf::ReadInvocation(arguments, sf::ReadEnvironment(), sf::ReadHostFacts());
   if (!invocation) {
     std::fprintf(stderr, "sf-node: %s\n", invocation.error().message.c_str());
     return 2;
