@@ -174,6 +174,10 @@ Result<void> CheckMetadata(const std::string& key, const json& value) {
   if (key.empty() || key.size() > kMaxMetadataKey) {
     return Fail(Code::kInvalid, "a metadata key has 1 to {} bytes", kMaxMetadataKey);
   }
+  // No path can name such a key, so it could not be removed.
+  if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+    return Fail(Code::kInvalid, "a metadata key holds a control character");
+  }
   if (IsFalsy(value)) return Fail(Code::kInvalid, "metadata {:.60} has no value", key);
   return {};
 }

@@ -64,7 +64,10 @@ class Client:
             headers.setdefault("Content-Type", "application/json")
         connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=DEADLINE)
         try:
-            connection.request(method, self.url.path.rstrip("/") + path, body, headers)
+            try:
+                connection.request(method, self.url.path.rstrip("/") + path, body, headers)
+            except BrokenPipeError:
+                pass  # it has heard enough of a body that is too large, and says so
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         finally:
@@ -104,10 +107,9 @@ class Client:
                            f"{self.explain()}")
 
     def raw(self, data, seconds=10):
-        """Sends these very bytes and returns all that comes until the server closes."""
+        """Sends these very bytes and returns all that comes until the server closes, as it should."""
         with socket.create_connection((self.url.hostname, self.url.port), seconds) as connection:
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
             pieces = []
             while piece := connection.recv(65536):
                 pieces.append(piece)
