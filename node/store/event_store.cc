@@ -43,9 +43,9 @@ Result<std::vector<Event>> EventStore::List(std::string_view object_type, std::s
 }
 
 Result<std::int64_t> EventStore::Prune(double age_s, int limit) {
-  return database_.Execute(
-      "DELETE FROM events WHERE timestamp < UNIX_TIMESTAMP(NOW(6)) - ? ORDER BY id LIMIT ?", age_s,
-      limit);
+  return database_.Execute("DELETE FROM events WHERE timestamp < UNIX_TIMESTAMP(NOW(6)) - ?"
+                           " ORDER BY timestamp LIMIT ?",
+                           age_s, limit);
 }
 
 }  // namespace sf::store

@@ -18,6 +18,18 @@ Result<int> StoredVersion(Session& session) {
   return static_cast<int>(rows.at(0).Integer(0));
 }
 
+// In steps of a second, each well within the time that a connection gives one statement. The lock's
+// name carries the database's, as such locks belong to the whole server.
+Result<void> Lock(Session& session) {
+  for (int waited = 0; waited < kLockWaitSeconds; ++waited) {
+    const auto locked = TRY(
+        session.Query("SELECT GET_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())), 1)"));
+    if (locked.at(0).Integer(0) == 1) return {};
+  }
+  return Fail(Code::kUnavailable, "another daemon has been migrating the schema for {} s",
+              kLockWaitSeconds);
+}
+
 // A statement that changes a schema commits by itself in MySQL, so a version is no transaction. It
 // is recorded last; one that was cut off half way is finished by hand, and the error says where.
 Result<void> Apply(Session& session, const SchemaFile& file) {
@@ -58,13 +70,7 @@ int SchemaVersion() {
 
 Result<Migration> Migrate(Database& database) {
   return database.OnOneConnection<Migration>([](Session& session) -> Result<Migration> {
-    // The lock's name carries the database's, as such locks belong to the whole server.
-    const auto locked = TRY(session.Query(
-        "SELECT GET_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())), ?)", kLockWaitSeconds));
-    if (locked.at(0).Integer(0) != 1) {
-      return Fail(Code::kUnavailable, "another daemon has been migrating the schema for {} s",
-                  kLockWaitSeconds);
-    }
+    TRY(Lock(session));
     auto migration = MigrateLocked(session);
     // If this fails the connection is gone, and the lock with it.
     (void)session.Query("SELECT RELEASE_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())))");

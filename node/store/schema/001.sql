@@ -4,7 +4,8 @@
 -- clock matters. `version` grows with each change of a row: an UPDATE that changes nothing counts no
 -- row, and compare-and-set relies on that count.
 --
--- Free text is compared byte by byte (utf8mb4_bin): 'Web' and 'web' are two names.
+-- Free text is compared byte by byte: 'Web' and 'web' are two names. Said once for all tables to come.
+ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- Settings that all nodes share: the cluster's id, the secret that signs tokens.
 CREATE TABLE cluster (
@@ -114,6 +115,7 @@ CREATE TABLE artifacts (
   updated_at    DOUBLE        NOT NULL,
   version       BIGINT        NOT NULL DEFAULT 1,
   UNIQUE KEY one_per_url (namespace, type, url_hash, live),
+  KEY by_url (url_hash, live),
   KEY by_fetch_node (fetch_node),
   KEY by_state (state, updated_at)
 );
@@ -150,7 +152,8 @@ CREATE TABLE events (
   duration    DOUBLE      NULL,
   message     TEXT        NOT NULL,
   extra       LONGTEXT    NOT NULL,
-  KEY by_object (object_type, object, id)
+  KEY by_object (object_type, object, id),
+  KEY by_time (timestamp)
 );
 
 INSERT INTO namespaces (name, state, metadata, updated_at)
