@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/daemon.h"
 
+#include <malloc.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
@@ -213,6 +214,7 @@ void Daemon::Maintain() {
   report("reaping artifacts", store_->artifacts.Reap(kDeletedAge, kReapBatch));
   report("reaping namespaces", store_->namespaces.Reap(kDeletedNamespaceAge));
   report("pruning events", store_->events.Prune(kEventAge, kReapBatch));
+  malloc_trim(0);  // What a rush needed is the host's again.
 }
 
 NodeRecord Daemon::Describe() const {
