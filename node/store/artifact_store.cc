@@ -47,8 +47,8 @@ ArtifactVersion ToVersion(const Row& row) {
   constexpr std::size_t kUuidLength = 36;
   ArtifactVersion version;
   version.index = row.Integer(1);
-  version.blob = {BlobId(row.Text(2)), row.Text(3),    row.Text(4),  row.Integer(5), row.Integer(6),
-                  row.Integer(7),      row.Text(8),    row.Real(9),  row.Real(10)};
+  version.blob = {BlobId(row.Text(2)), row.Text(3), row.Text(4), row.Integer(5), row.Integer(6),
+                  row.Integer(7),      row.Text(8), row.Real(9), row.Real(10)};
   const std::string& instances = row.Text(11);
   for (std::size_t at = 0; at + kUuidLength <= instances.size(); at += kUuidLength + 1) {
     version.instances.push_back(instances.substr(at, kUuidLength));
@@ -58,8 +58,8 @@ ArtifactVersion ToVersion(const Row& row) {
 
 Result<std::vector<Artifact>> Select(Session& session, const std::string& where,
                                      const std::vector<Parameter>& values) {
-  const auto rows = TRY(session.QueryBound(
-      std::string(kSelect) + where + " ORDER BY a.created_at, a.uuid", values));
+  const auto rows = TRY(
+      session.QueryBound(std::string(kSelect) + where + " ORDER BY a.created_at, a.uuid", values));
   const auto versions = TRY(session.QueryBound(
       std::string(kSelectVersions) + where + " ORDER BY v.artifact_uuid, v.version_index", values));
   std::vector<Artifact> artifacts;
@@ -111,7 +111,8 @@ Result<ArtifactId> EnsureImageArtifact(Session& session, const NamespaceId& name
   }
   if (rows.empty()) return Fail(Code::kInternal, "the artifact of {} was not stored", url);
   if (rows[0].Text(1) == "error") {
-    TRY(session.Execute("UPDATE artifacts SET state = 'initial', error_message = '',"
+    TRY(
+        session.Execute("UPDATE artifacts SET state = 'initial', error_message = '',"
                         " fetched_bytes = 0, total_bytes = 0, version = version + 1"
                         " WHERE uuid = ? AND state = 'error'",
                         rows[0].Text(0)));
@@ -128,12 +129,13 @@ Result<Artifact> ArtifactStore::Request(const NamespaceId& name_space, const std
             name_space));
         if (space.empty()) return Fail(Code::kNotFound, "namespace {} not found", name_space);
         const ArtifactId made = TRY(EnsureImageArtifact(session, name_space, url, shared));
-        TRY(session.Execute("UPDATE artifacts SET fetch_node = ?, version = version + 1"
+        TRY(
+            session.Execute("UPDATE artifacts SET fetch_node = ?, version = version + 1"
                             " WHERE uuid = ?",
                             node, made));
-        TRY(events_.Add(session, {.object_type = "artifact",
-                                  .object = made.value,
-                                  .message = "fetch requested"}));
+        TRY(events_.Add(
+            session,
+            {.object_type = "artifact", .object = made.value, .message = "fetch requested"}));
         return made;
       }));
   return Find(id);
@@ -189,10 +191,11 @@ Result<std::set<std::string>> ArtifactStore::DigestsUsedOn(const NodeId& node) c
 
 Result<std::vector<std::string>> ArtifactStore::LiveOf(Session& session,
                                                        const std::string& url) const {
-  const auto rows = TRY(session.Query("SELECT uuid FROM artifacts WHERE type = 'image'"
-                                      " AND url_hash = SHA2(?, 256) AND live = 1"
-                                      " ORDER BY uuid FOR UPDATE",
-                                      url));
+  const auto rows =
+      TRY(session.Query("SELECT uuid FROM artifacts WHERE type = 'image'"
+                        " AND url_hash = SHA2(?, 256) AND live = 1"
+                        " ORDER BY uuid FOR UPDATE",
+                        url));
   std::vector<std::string> uuids;
   uuids.reserve(rows.size());
   for (const Row& row : rows) uuids.push_back(row.Text(0));
@@ -219,10 +222,12 @@ Result<void> ArtifactStore::RecordProgress(const std::string& url, std::int64_t 
 Result<void> ArtifactStore::AddVersion(Session& session, const std::string& artifact,
                                        const std::string& blob) {
   TRY(session.Execute("UPDATE artifacts SET last_index = last_index + 1 WHERE uuid = ?", artifact));
-  TRY(session.Execute("INSERT INTO artifact_versions (artifact_uuid, version_index, blob_uuid)"
+  TRY(
+      session.Execute("INSERT INTO artifact_versions (artifact_uuid, version_index, blob_uuid)"
                       " SELECT uuid, last_index, ? FROM artifacts WHERE uuid = ?",
                       blob, artifact));
-  TRY(session.Execute("DELETE v FROM artifact_versions v JOIN artifacts a ON a.uuid ="
+  TRY(
+      session.Execute("DELETE v FROM artifact_versions v JOIN artifacts a ON a.uuid ="
                       " v.artifact_uuid WHERE v.artifact_uuid = ?"
                       " AND v.version_index <= a.last_index - a.max_versions",
                       artifact));
@@ -234,13 +239,14 @@ Result<void> ArtifactStore::RecordFetched(const std::string& url, const Blob& bl
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     const std::string blob_uuid = TRY(EnsureBlob(session, blob));
     for (const std::string& uuid : TRY(LiveOf(session, url))) {
-      const auto newest = TRY(session.Query(
-          "SELECT blob_uuid FROM artifact_versions WHERE artifact_uuid = ?"
-          " ORDER BY version_index DESC LIMIT 1",
-          uuid));
+      const auto newest =
+          TRY(session.Query("SELECT blob_uuid FROM artifact_versions WHERE artifact_uuid = ?"
+                            " ORDER BY version_index DESC LIMIT 1",
+                            uuid));
       const bool changed = newest.empty() || newest[0].Text(0) != blob_uuid;
       if (changed) TRY(AddVersion(session, uuid, blob_uuid));
-      TRY(session.Execute("UPDATE artifacts SET state = 'created', error_message = '',"
+      TRY(
+          session.Execute("UPDATE artifacts SET state = 'created', error_message = '',"
                           " fetch_node = '', fetched_bytes = ?, total_bytes = ?,"
                           " version = version + 1, updated_at = UNIX_TIMESTAMP(NOW(6))"
                           " WHERE uuid = ?",
@@ -262,13 +268,14 @@ Result<void> ArtifactStore::RecordFetched(const std::string& url, const Blob& bl
 Result<void> ArtifactStore::RecordFailure(const std::string& url, const std::string& message) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     for (const std::string& uuid : TRY(LiveOf(session, url))) {
-      TRY(session.Execute("UPDATE artifacts SET state = IF(last_index = 0, 'error', state),"
+      TRY(
+          session.Execute("UPDATE artifacts SET state = IF(last_index = 0, 'error', state),"
                           " error_message = ?, fetch_node = '', version = version + 1,"
                           " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ?",
                           message, uuid));
-      TRY(events_.Add(session, {.object_type = "artifact",
-                                .object = uuid,
-                                .message = "fetch failed: " + message}));
+      TRY(events_.Add(
+          session,
+          {.object_type = "artifact", .object = uuid, .message = "fetch failed: " + message}));
     }
     return {};
   });
@@ -282,17 +289,16 @@ Result<void> ArtifactStore::Delete(const ArtifactId& id) {
         id));
     if (changed == 0) return {};
     TRY(session.Execute("DELETE FROM artifact_versions WHERE artifact_uuid = ?", id));
-    return events_.Add(session, {.object_type = "artifact",
-                                 .object = id.value,
-                                 .message = "artifact deleted"});
+    return events_.Add(
+        session, {.object_type = "artifact", .object = id.value, .message = "artifact deleted"});
   });
 }
 
 Result<std::int64_t> ArtifactStore::Reap(double age_s, int limit) {
-  const auto reaped = TRY(database_.Execute(
-      "DELETE FROM artifacts WHERE state = 'deleted'"
-      " AND updated_at < UNIX_TIMESTAMP(NOW(6)) - ? LIMIT ?",
-      age_s, limit));
+  const auto reaped =
+      TRY(database_.Execute("DELETE FROM artifacts WHERE state = 'deleted'"
+                            " AND updated_at < UNIX_TIMESTAMP(NOW(6)) - ? LIMIT ?",
+                            age_s, limit));
   TRY(database_.Execute(
       "DELETE FROM blobs WHERE last_used < UNIX_TIMESTAMP(NOW(6)) - ?"
       " AND NOT EXISTS (SELECT 1 FROM artifact_versions v WHERE v.blob_uuid = blobs.uuid)"

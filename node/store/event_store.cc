@@ -11,7 +11,8 @@ Result<void> EventStore::Add(const Event& event) {
 }
 
 Result<void> EventStore::Add(Session& session, const Event& event) {
-  TRY(session.Execute("INSERT INTO events (object_type, object, timestamp, type, node, duration,"
+  TRY(
+      session.Execute("INSERT INTO events (object_type, object, timestamp, type, node, duration,"
                       " message, extra) VALUES (?, ?, UNIX_TIMESTAMP(NOW(6)), ?, ?, ?, ?, ?)",
                       event.object_type, event.object, event.type, self_,
                       event.duration_s ? Parameter(*event.duration_s) : Parameter(nullptr),
@@ -43,9 +44,10 @@ Result<std::vector<Event>> EventStore::List(std::string_view object_type, std::s
 }
 
 Result<std::int64_t> EventStore::Prune(double age_s, int limit) {
-  return database_.Execute("DELETE FROM events WHERE timestamp < UNIX_TIMESTAMP(NOW(6)) - ?"
-                           " ORDER BY timestamp LIMIT ?",
-                           age_s, limit);
+  return database_.Execute(
+      "DELETE FROM events WHERE timestamp < UNIX_TIMESTAMP(NOW(6)) - ?"
+      " ORDER BY timestamp LIMIT ?",
+      age_s, limit);
 }
 
 }  // namespace sf::store

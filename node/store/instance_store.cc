@@ -63,10 +63,10 @@ Where ToWhere(const InstanceFilter& filter) {
 
 Result<void> InstanceStore::ClaimCapacity(Session& session, const Instance& wanted) const {
   // The node's row is the lock of all its capacity, and of its ports.
-  const auto node = TRY(session.Query(
-      "SELECT cpu_limit, memory_limit_mb, disk_limit_gb FROM nodes"
-      " WHERE name = ? AND state = 'created' FOR UPDATE",
-      wanted.node));
+  const auto node =
+      TRY(session.Query("SELECT cpu_limit, memory_limit_mb, disk_limit_gb FROM nodes"
+                        " WHERE name = ? AND state = 'created' FOR UPDATE",
+                        wanted.node));
   if (node.empty()) return sf::Fail(Code::kNotFound, "node {} not found", wanted.node);
   const auto used = TRY(session.Query(
       "SELECT COALESCE(SUM(cpus), 0), COALESCE(SUM(memory_mb), 0), COALESCE(SUM(disk_gb), 0)"
@@ -192,11 +192,11 @@ Result<Instance> InstanceStore::Find(const InstanceId& id) const {
 }
 
 Result<void> InstanceStore::Claim(const InstanceId& id) {
-  const auto changed = TRY(database_.Execute(
-      "UPDATE instances SET state = 'creating', version = version + 1,"
-      " updated_at = UNIX_TIMESTAMP(NOW(6))"
-      " WHERE uuid = ? AND state IN ('initial', 'creating')",
-      id));
+  const auto changed =
+      TRY(database_.Execute("UPDATE instances SET state = 'creating', version = version + 1,"
+                            " updated_at = UNIX_TIMESTAMP(NOW(6))"
+                            " WHERE uuid = ? AND state IN ('initial', 'creating')",
+                            id));
   // No row: its owner deleted it, or it failed. The row is the referee, and nothing was touched.
   if (changed == 0) return sf::Fail(Code::kConflict, "instance {} is no longer to be built", id);
   return {};
@@ -216,13 +216,12 @@ Result<void> InstanceStore::Built(const Instance& instance,
     }
     for (std::size_t i = 0; i < sha256_of_disk.size(); ++i) {
       if (sha256_of_disk[i].empty()) continue;
-      TRY(session.Execute(
-          "UPDATE instance_disks SET blob_uuid = COALESCE((SELECT uuid FROM blobs"
-          " WHERE sha256 = ?), '') WHERE instance_uuid = ? AND position = ?",
-          sha256_of_disk[i], instance.uuid, i));
-      TRY(session.Execute(
-          "UPDATE blobs SET last_used = UNIX_TIMESTAMP(NOW(6)) WHERE sha256 = ?",
-          sha256_of_disk[i]));
+      TRY(
+          session.Execute("UPDATE instance_disks SET blob_uuid = COALESCE((SELECT uuid FROM blobs"
+                          " WHERE sha256 = ?), '') WHERE instance_uuid = ? AND position = ?",
+                          sha256_of_disk[i], instance.uuid, i));
+      TRY(session.Execute("UPDATE blobs SET last_used = UNIX_TIMESTAMP(NOW(6)) WHERE sha256 = ?",
+                          sha256_of_disk[i]));
     }
     return events_.Add(session, event);
   });
@@ -255,11 +254,11 @@ Result<void> InstanceStore::FailWaitingFor(const NodeId& node, const std::string
 
 Result<void> InstanceStore::RequestDelete(const InstanceId& id) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
-    const auto changed = TRY(session.Execute(
-        "UPDATE instances SET state = 'delete-wait', version = version + 1,"
-        " updated_at = UNIX_TIMESTAMP(NOW(6))"
-        " WHERE uuid = ? AND state NOT IN ('delete-wait', 'deleted')",
-        id));
+    const auto changed =
+        TRY(session.Execute("UPDATE instances SET state = 'delete-wait', version = version + 1,"
+                            " updated_at = UNIX_TIMESTAMP(NOW(6))"
+                            " WHERE uuid = ? AND state NOT IN ('delete-wait', 'deleted')",
+                            id));
     if (changed > 0) {
       return events_.Add(session, {.object_type = "instance",
                                    .object = id.value,
@@ -281,9 +280,8 @@ Result<void> InstanceStore::Deleted(const InstanceId& id) {
         id));
     if (changed == 0) return sf::Fail(Code::kConflict, "instance {} is not being deleted", id);
     TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
-    return events_.Add(session, {.object_type = "instance",
-                                 .object = id.value,
-                                 .message = "instance deleted"});
+    return events_.Add(
+        session, {.object_type = "instance", .object = id.value, .message = "instance deleted"});
   });
 }
 
@@ -322,10 +320,10 @@ Result<void> InstanceStore::SetMetadata(const InstanceId& id, const std::string&
 }
 
 Result<std::int64_t> InstanceStore::Reap(double age_s, int limit) {
-  const auto rows = TRY(database_.Query(
-      "SELECT uuid FROM instances WHERE state = 'deleted'"
-      " AND updated_at < UNIX_TIMESTAMP(NOW(6)) - ? LIMIT ?",
-      age_s, limit));
+  const auto rows =
+      TRY(database_.Query("SELECT uuid FROM instances WHERE state = 'deleted'"
+                          " AND updated_at < UNIX_TIMESTAMP(NOW(6)) - ? LIMIT ?",
+                          age_s, limit));
   for (const Row& row : rows) {
     TRY(database_.Transaction<void>([&](Session& session) -> Result<void> {
       TRY(session.Execute("DELETE FROM instance_disks WHERE instance_uuid = ?", row.Text(0)));

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "node/model/instance.h"
 #include "node/model/event.h"
+#include "node/model/instance.h"
 #include "node/store/database.h"
 #include "node/store/event_store.h"
 
@@ -22,9 +22,10 @@ struct PortRange {
 /// Which instances a listing is about. Unset means any.
 struct InstanceFilter {
   std::optional<NamespaceId> name_space = {};
-  std::optional<std::string> name = {};  ///< live ones of this name: neither deleted nor delete-wait-error
-  std::optional<InstanceId> uuid = {};   ///< in whatever state
-  std::optional<NodeId> node = {};       ///< live ones placed there
+  std::optional<std::string> name =
+      {};  ///< live ones of this name: neither deleted nor delete-wait-error
+  std::optional<InstanceId> uuid = {};  ///< in whatever state
+  std::optional<NodeId> node = {};      ///< live ones placed there
   bool with_deleted = false;
 };
 
@@ -36,8 +37,8 @@ class InstanceStore {
   InstanceStore(Database& database, EventStore& events, PortRange ports)
       : database_(database), events_(events), ports_(ports) {}
 
-  /// Records `wanted` on its node in one transaction: room, ports and the artifacts of its disks are
-  /// taken there, so nodes that place at once can neither overfill a third nor share a port.
+  /// Records `wanted` on its node in one transaction: room, ports and the artifacts of its disks
+  /// are taken there, so nodes that place at once can neither overfill a third nor share a port.
   /// kNoCapacity says what is short; kNotFound when the node or namespace is gone.
   Result<Instance> Create(const Instance& wanted, const nlohmann::json& placement_reason);
 
@@ -62,8 +63,7 @@ class InstanceStore {
 
   Result<void> WantPower(const InstanceId& id, bool on);
   /// What its node sees. `switched_off`: by its guest or owner, so it is not to be started again.
-  Result<void> RecordPower(const InstanceId& id, const std::string& power_state,
-                           bool switched_off);
+  Result<void> RecordPower(const InstanceId& id, const std::string& power_state, bool switched_off);
   /// New ports for an instance whose old ones a stranger on its node has taken.
   Result<void> ReplacePorts(const InstanceId& id);
   Result<void> SetMetadata(const InstanceId& id, const std::string& key,

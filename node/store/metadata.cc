@@ -14,8 +14,8 @@ using nlohmann::json;
 Result<void> UpdateMetadata(Database& database, const MetadataTable& where,
                             const std::string& object, const std::string& key,
                             const std::optional<json>& value) {
-  const std::string select = fmt::format("SELECT metadata FROM {} WHERE {} = ? FOR UPDATE",
-                                         where.table, where.key_column);
+  const std::string select =
+      fmt::format("SELECT metadata FROM {} WHERE {} = ? FOR UPDATE", where.table, where.key_column);
   const std::string update =
       fmt::format("UPDATE {} SET metadata = ?, version = version + 1 WHERE {} = ?", where.table,
                   where.key_column);

@@ -17,8 +17,8 @@ struct MetadataTable {
   std::string_view noun;  ///< for messages
 };
 
-/// Sets `key` in the metadata of the object whose key column is `object`, or takes it out if `value`
-/// is unset, under the row's lock: two writers of different keys both succeed.
+/// Sets `key` in the metadata of the object whose key column is `object`, or takes it out if
+/// `value` is unset, under the row's lock: two writers of different keys both succeed.
 Result<void> UpdateMetadata(Database& database, const MetadataTable& where,
                             const std::string& object, const std::string& key,
                             const std::optional<nlohmann::json>& value);

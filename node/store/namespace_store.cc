@@ -32,7 +32,8 @@ Namespace ToNamespace(const Row& row) {
 }
 
 Result<void> InsertKey(Session& session, const NamespaceId& name, const NamespaceKey& key) {
-  TRY(session.Execute("REPLACE INTO namespace_keys (namespace, name, hash, nonce)"
+  TRY(
+      session.Execute("REPLACE INTO namespace_keys (namespace, name, hash, nonce)"
                       " VALUES (?, ?, ?, ?)",
                       name, key.name, key.hash, key.nonce));
   return {};
@@ -52,10 +53,10 @@ Result<void> NamespaceStore::Create(const NamespaceId& name,
                                     const std::optional<NamespaceKey>& key) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     TRY(session.Execute("DELETE FROM namespaces WHERE name = ? AND state = 'deleted'", name));
-    const auto inserted =
-        session.Execute("INSERT INTO namespaces (name, state, metadata, updated_at)"
-                        " VALUES (?, 'created', '{}', UNIX_TIMESTAMP(NOW(6)))",
-                        name);
+    const auto inserted = session.Execute(
+        "INSERT INTO namespaces (name, state, metadata, updated_at)"
+        " VALUES (?, 'created', '{}', UNIX_TIMESTAMP(NOW(6)))",
+        name);
     if (!inserted && inserted.error().code == Code::kConflict) {
       return Fail(Code::kConflict, "namespace {} exists already", name);
     }
@@ -92,10 +93,12 @@ Result<void> NamespaceStore::Delete(const NamespaceId& name) {
       return Fail(Code::kConflict, "namespace {} still has {} instances", name, count);
     }
     TRY(session.Execute("DELETE FROM namespace_keys WHERE namespace = ?", name));
-    TRY(session.Execute("UPDATE artifacts SET state = 'deleted', live = NULL, version = version + 1,"
-                        " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE namespace = ? AND live = 1",
-                        name));
-    TRY(session.Execute("UPDATE namespaces SET state = 'deleted', version = version + 1,"
+    TRY(session.Execute(
+        "UPDATE artifacts SET state = 'deleted', live = NULL, version = version + 1,"
+        " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE namespace = ? AND live = 1",
+        name));
+    TRY(
+        session.Execute("UPDATE namespaces SET state = 'deleted', version = version + 1,"
                         " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE name = ?",
                         name));
     return {};
@@ -110,18 +113,18 @@ Result<void> NamespaceStore::PutKey(const NamespaceId& name, const NamespaceKey&
 }
 
 Result<void> NamespaceStore::DeleteKey(const NamespaceId& name, const std::string& key) {
-  const auto deleted = TRY(database_.Execute(
-      "DELETE FROM namespace_keys WHERE namespace = ? AND name = ?", name, key));
+  const auto deleted = TRY(
+      database_.Execute("DELETE FROM namespace_keys WHERE namespace = ? AND name = ?", name, key));
   if (deleted == 0) return Fail(Code::kNotFound, "key {} of namespace {} not found", key, name);
   return {};
 }
 
 Result<std::vector<NamespaceKey>> NamespaceStore::Keys(const NamespaceId& name) const {
-  const auto rows = TRY(database_.Query(
-      "SELECT k.name, k.hash, k.nonce FROM namespaces n"
-      " LEFT JOIN namespace_keys k ON k.namespace = n.name"
-      " WHERE n.name = ? AND n.state = 'created' ORDER BY k.name",
-      name));
+  const auto rows =
+      TRY(database_.Query("SELECT k.name, k.hash, k.nonce FROM namespaces n"
+                          " LEFT JOIN namespace_keys k ON k.namespace = n.name"
+                          " WHERE n.name = ? AND n.state = 'created' ORDER BY k.name",
+                          name));
   if (rows.empty()) return Fail(Code::kNotFound, "namespace {} not found", name);
   std::vector<NamespaceKey> keys;
   for (const Row& row : rows) {

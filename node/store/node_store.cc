@@ -37,8 +37,8 @@ Result<void> NodeStore::Register(const NodeRecord& node) {
       " software = VALUES(software), state = 'created', heartbeat = VALUES(heartbeat),"
       " cpu_limit = VALUES(cpu_limit), memory_limit_mb = VALUES(memory_limit_mb),"
       " disk_limit_gb = VALUES(disk_limit_gb)",
-      node.name, node.ip, node.fqdn, node.zone, node.release, node.limit.cpus,
-      node.limit.memory_mb, node.limit.disk_gb));
+      node.name, node.ip, node.fqdn, node.zone, node.release, node.limit.cpus, node.limit.memory_mb,
+      node.limit.disk_gb));
   return {};
 }
 

@@ -22,8 +22,8 @@ Result<int> StoredVersion(Session& session) {
 // name carries the database's, as such locks belong to the whole server.
 Result<void> Lock(Session& session) {
   for (int waited = 0; waited < kLockWaitSeconds; ++waited) {
-    const auto locked = TRY(
-        session.Query("SELECT GET_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())), 1)"));
+    const auto locked =
+        TRY(session.Query("SELECT GET_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())), 1)"));
     if (locked.at(0).Integer(0) == 1) return {};
   }
   return Fail(Code::kUnavailable, "another daemon has been migrating the schema for {} s",
@@ -49,10 +49,11 @@ Result<Migration> MigrateLocked(Session& session) {
   migration.from = TRY(StoredVersion(session));
   migration.to = std::max(migration.from, SchemaVersion());
   if (migration.from > SchemaVersion() + 1) {
-    return Fail(Code::kConflict,
-                "the database's schema is version {}, and this sf-node knows version {}: at most one"
-                " version newer can be used; upgrade this sf-node",
-                migration.from, SchemaVersion());
+    return Fail(
+        Code::kConflict,
+        "the database's schema is version {}, and this sf-node knows version {}: at most one"
+        " version newer can be used; upgrade this sf-node",
+        migration.from, SchemaVersion());
   }
   for (const SchemaFile& file : kSchemaFiles) {
     if (file.version > migration.from) TRY(Apply(session, file));
@@ -85,8 +86,8 @@ std::vector<std::string> SplitStatements(std::string_view script) {
     const std::size_t end = script.find('\n');
     std::string_view line = script.substr(0, end);
     script.remove_prefix(end == std::string_view::npos ? script.size() : end + 1);
-    if (const std::size_t text = line.find_first_not_of(" \t"); text == std::string_view::npos ||
-                                                              line.substr(text).starts_with("--")) {
+    if (const std::size_t text = line.find_first_not_of(" \t");
+        text == std::string_view::npos || line.substr(text).starts_with("--")) {
       continue;
     }
     const bool last = line.back() == ';';

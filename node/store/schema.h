@@ -19,8 +19,8 @@ struct Migration {
 };
 
 /// Brings the schema up to date under a database lock, so that daemons started together take turns.
-/// Refuses a schema more than one version newer than this program's: changes add first and take away
-/// a version later, so daemons one version apart run side by side, and no others do.
+/// Refuses a schema more than one version newer than this program's: changes add first and take
+/// away a version later, so daemons one version apart run side by side, and no others do.
 Result<Migration> Migrate(Database& database);
 
 /// `script` cut into statements at each `;` that ends a line, comments left out.
