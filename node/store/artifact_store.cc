@@ -76,10 +76,9 @@ Result<std::vector<Artifact>> Select(Session& session, const std::string& where,
   return artifacts;
 }
 
-/// The blob of these bytes, new or not: the digest's UNIQUE key decides which row it is.
+/// The blob of these bytes, new or not: the digest's UNIQUE key decides which row it is. That row
+/// is locked and young from here on, so Reap() lets it live until something refers to it.
 Result<std::string> EnsureBlob(Session& session, const Blob& blob) {
-  const auto known = TRY(session.Query("SELECT uuid FROM blobs WHERE sha256 = ?", blob.sha256));
-  if (!known.empty()) return known[0].Text(0);
   TRY(session.Execute(
       "INSERT INTO blobs (uuid, sha256, sha512, size, fetched_size, virtual_size, source_format,"
       " fetched_at, last_used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, UNIX_TIMESTAMP(NOW(6)))"
@@ -100,12 +99,13 @@ Result<ArtifactId> EnsureImageArtifact(Session& session, const NamespaceId& name
       " WHERE namespace = ? AND type = 'image' AND url_hash = SHA2(?, 256) AND live = 1";
   auto rows = TRY(session.Query(kFind, name_space, url));
   if (rows.empty()) {
-    // IGNORE: whoever made it between the two statements has made the same one.
+    // Whoever made it between the two statements has made the same one. Not INSERT IGNORE, which
+    // also ignores a URL that is too long and stores what fits.
     TRY(session.Execute(
-        "INSERT IGNORE INTO artifacts (uuid, namespace, type, source_url, url_hash, state,"
+        "INSERT INTO artifacts (uuid, namespace, type, source_url, url_hash, state,"
         " error_message, shared, max_versions, metadata, created_at, updated_at)"
         " VALUES (?, ?, 'image', ?, SHA2(?, 256), 'initial', '', ?, 3, '{}',"
-        " UNIX_TIMESTAMP(NOW(6)), UNIX_TIMESTAMP(NOW(6)))",
+        " UNIX_TIMESTAMP(NOW(6)), UNIX_TIMESTAMP(NOW(6))) ON DUPLICATE KEY UPDATE uuid = uuid",
         MakeUuid(), name_space, url, url, shared ? 1 : 0));
     rows = TRY(session.Query(kFind, name_space, url));
   }
@@ -118,6 +118,21 @@ Result<ArtifactId> EnsureImageArtifact(Session& session, const NamespaceId& name
                         rows[0].Text(0)));
   }
   return ArtifactId(rows[0].Text(0));
+}
+
+Result<bool> DeleteArtifact(Session& session, const ArtifactId& id) {
+  const auto changed = TRY(session.Execute(
+      "UPDATE artifacts SET state = 'deleted', live = NULL, fetch_node = '',"
+      " version = version + 1, updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ? AND live = 1",
+      id));
+  if (changed == 0) return false;
+  // An instance that is being built on one of them does not refer to it before it is built.
+  TRY(
+      session.Execute("UPDATE blobs b JOIN artifact_versions v ON v.blob_uuid = b.uuid"
+                      " SET b.last_used = UNIX_TIMESTAMP(NOW(6)) WHERE v.artifact_uuid = ?",
+                      id));
+  TRY(session.Execute("DELETE FROM artifact_versions WHERE artifact_uuid = ?", id));
+  return true;
 }
 
 Result<Artifact> ArtifactStore::Request(const NamespaceId& name_space, const std::string& url,
@@ -170,10 +185,13 @@ Result<Artifact> ArtifactStore::Find(const ArtifactId& id) const {
 
 Result<std::vector<Artifact>> ArtifactStore::NeededOn(const NodeId& node) const {
   return database_.OnOneConnection<std::vector<Artifact>>([&](Session& session) {
+    // A UNION, as an OR of the two would read all artifacts, at every pass of every node.
     return Select(session,
-                  "a.live = 1 AND a.fetch_node = ? OR a.uuid IN (SELECT d.artifact_uuid FROM"
-                  " instance_disks d JOIN instances i ON i.uuid = d.instance_uuid"
-                  " WHERE i.node = ? AND i.state IN ('initial', 'creating'))",
+                  "a.uuid IN (SELECT uuid FROM"
+                  " (SELECT uuid FROM artifacts WHERE fetch_node = ? AND live = 1"
+                  "  UNION SELECT d.artifact_uuid FROM instance_disks d"
+                  "  JOIN instances i ON i.uuid = d.instance_uuid"
+                  "  WHERE i.node = ? AND i.state IN ('initial', 'creating')) needed)",
                   {node.value, node.value});
   });
 }
@@ -283,12 +301,7 @@ Result<void> ArtifactStore::RecordFailure(const std::string& url, const std::str
 
 Result<void> ArtifactStore::Delete(const ArtifactId& id) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
-    const auto changed = TRY(session.Execute(
-        "UPDATE artifacts SET state = 'deleted', live = NULL, fetch_node = '',"
-        " version = version + 1, updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ? AND live = 1",
-        id));
-    if (changed == 0) return {};
-    TRY(session.Execute("DELETE FROM artifact_versions WHERE artifact_uuid = ?", id));
+    if (!TRY(DeleteArtifact(session, id))) return {};
     return events_.Add(
         session, {.object_type = "artifact", .object = id.value, .message = "artifact deleted"});
   });

@@ -18,6 +18,9 @@ namespace sf::store {
 Result<ArtifactId> EnsureImageArtifact(Session& session, const NamespaceId& name_space,
                                        const std::string& url, bool shared);
 
+/// Whether it was live. Instances keep the blobs that their disks lie on.
+Result<bool> DeleteArtifact(Session& session, const ArtifactId& id);
+
 struct ArtifactFilter {
   std::optional<NamespaceId> visible_to = {};  ///< its own and shared ones; unset: all
   std::optional<ArtifactId> uuid = {};         ///< in whatever state
@@ -53,7 +56,7 @@ class ArtifactStore {
   /// On every live artifact of `url`: an event, and state error unless it has a version to offer.
   Result<void> RecordFailure(const std::string& url, const std::string& message);
 
-  /// Idempotent. Instances keep the blobs that their disks lie on.
+  /// Idempotent.
   Result<void> Delete(const ArtifactId& id);
   /// Forgets those deleted more than `age_s` seconds ago, and blobs that nothing refers to.
   Result<std::int64_t> Reap(double age_s, int limit);

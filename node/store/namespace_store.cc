@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "node/store/artifact_store.h"
 #include "node/store/metadata.h"
 
 namespace sf::store {
@@ -93,10 +94,16 @@ Result<void> NamespaceStore::Delete(const NamespaceId& name) {
       return Fail(Code::kConflict, "namespace {} still has {} instances", name, count);
     }
     TRY(session.Execute("DELETE FROM namespace_keys WHERE namespace = ?", name));
-    TRY(session.Execute(
-        "UPDATE artifacts SET state = 'deleted', live = NULL, version = version + 1,"
-        " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE namespace = ? AND live = 1",
-        name));
+    // What is left has failed; nobody could ask for its removal any more.
+    TRY(
+        session.Execute("UPDATE instances SET state = 'delete-wait', version = version + 1,"
+                        " updated_at = UNIX_TIMESTAMP(NOW(6))"
+                        " WHERE namespace = ? AND state = 'error'",
+                        name));
+    for (const Row& row : TRY(session.Query(
+             "SELECT uuid FROM artifacts WHERE namespace = ? AND live = 1 ORDER BY uuid", name))) {
+      TRY(DeleteArtifact(session, ArtifactId(row.Text(0))));
+    }
     TRY(
         session.Execute("UPDATE namespaces SET state = 'deleted', version = version + 1,"
                         " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE name = ?",

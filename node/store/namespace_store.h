@@ -22,7 +22,7 @@ class NamespaceStore {
   Result<void> Create(const NamespaceId& name, const std::optional<NamespaceKey>& key);
   Result<Namespace> Find(const NamespaceId& name) const;  ///< kNotFound; also deleted ones
   Result<std::vector<Namespace>> List() const;            ///< without deleted ones
-  /// kConflict while it has instances that are neither deleted nor in error.
+  /// With its artifacts, and with its instances in error; kConflict while it has others.
   Result<void> Delete(const NamespaceId& name);
 
   /// Adds the key or replaces the one of that name.

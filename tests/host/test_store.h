@@ -38,6 +38,18 @@ auto Succeeded(const std::vector<Result<T>>& results) {
   return std::count_if(results.begin(), results.end(), [](const auto& r) { return r.has_value(); });
 }
 
+/// A blob whose digests are made of one letter.
+inline Blob BlobOf(char letter) {
+  Blob blob;
+  blob.sha256 = std::string(64, letter);
+  blob.sha512 = std::string(128, letter);
+  blob.size = 100;
+  blob.fetched_size = 200;
+  blob.virtual_size = 300;
+  blob.source_format = "raw";
+  return blob;
+}
+
 /// A store in a database of its own, with the namespace `web` and the node `n1`.
 struct TestStore : store::Store {
   static constexpr char kUrl[] = "http://images.example/a.qcow2";
