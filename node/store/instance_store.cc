@@ -2,6 +2,8 @@
 #include "node/store/instance_store.h"
 
 #include <map>
+#include <random>
+#include <utility>
 
 #include "node/store/artifact_store.h"
 #include "node/store/metadata.h"
@@ -93,15 +95,21 @@ Result<void> InstanceStore::ClaimCapacity(Session& session, const Instance& want
 
 Result<int> InstanceStore::ClaimPort(Session& session, const Instance& instance,
                                      std::string_view purpose) const {
-  const int count = ports_.last - ports_.first + 1;
+  // The first free one from a random one on, as a port that was just given back may still be in
+  // use. What is free is the start or follows upon a port that is taken.
+  constexpr std::string_view kFirstFree =
+      "SELECT MIN(c.port) FROM (SELECT ? AS port UNION ALL"
+      " SELECT port + 1 FROM ports WHERE node = ? AND port >= ? AND port < ?) c"
+      " WHERE NOT EXISTS (SELECT 1 FROM ports p WHERE p.node = ? AND p.port = c.port)";
+  static thread_local std::minstd_rand random{std::random_device{}()};
+  int start = std::uniform_int_distribution(ports_.first, ports_.last)(random);
   for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-    // The first free port at or after a random one, wrapping around once.
-    const auto free = TRY(session.Query(
-        "SELECT candidate FROM (SELECT ? + (FLOOR(RAND() * ?) + seq.n) MOD ? AS candidate FROM"
-        " (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) seq) c"
-        " WHERE NOT EXISTS (SELECT 1 FROM ports WHERE node = ? AND port = candidate) LIMIT 1",
-        ports_.first, count, count, instance.node));
-    if (free.empty()) continue;
+    const auto free =
+        TRY(session.Query(kFirstFree, start, instance.node, start, ports_.last, instance.node));
+    if (free.at(0).IsNull(0)) {
+      if (std::exchange(start, ports_.first) == ports_.first) break;
+      continue;
+    }
     const int port = static_cast<int>(free[0].Integer(0));
     const auto taken = session.Execute(
         "INSERT INTO ports (node, port, instance_uuid, purpose) VALUES (?, ?, ?, ?)", instance.node,
@@ -216,12 +224,13 @@ Result<void> InstanceStore::Built(const Instance& instance,
     }
     for (std::size_t i = 0; i < sha256_of_disk.size(); ++i) {
       if (sha256_of_disk[i].empty()) continue;
+      // First, as it takes the lock that keeps the blob from being reaped.
+      TRY(session.Execute("UPDATE blobs SET last_used = UNIX_TIMESTAMP(NOW(6)) WHERE sha256 = ?",
+                          sha256_of_disk[i]));
       TRY(
           session.Execute("UPDATE instance_disks SET blob_uuid = COALESCE((SELECT uuid FROM blobs"
                           " WHERE sha256 = ?), '') WHERE instance_uuid = ? AND position = ?",
                           sha256_of_disk[i], instance.uuid, i));
-      TRY(session.Execute("UPDATE blobs SET last_used = UNIX_TIMESTAMP(NOW(6)) WHERE sha256 = ?",
-                          sha256_of_disk[i]));
     }
     return events_.Add(session, event);
   });
@@ -307,6 +316,10 @@ Result<void> InstanceStore::RecordPower(const InstanceId& id, const std::string&
 Result<void> InstanceStore::ReplacePorts(const InstanceId& id) {
   const Instance instance = TRY(Find(id));
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    // Under the row's lock, so that no port is taken for one whose ports were just given back.
+    const auto live = TRY(session.Query(
+        "SELECT 1 FROM instances WHERE uuid = ? AND state <> 'deleted' FOR UPDATE", id));
+    if (live.empty()) return sf::Fail(Code::kConflict, "instance {} is deleted", id);
     TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
     TRY(ClaimPort(session, instance, "console"));
     TRY(ClaimPort(session, instance, "vdi"));
