@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// EventStore, NodeStore and ClusterStore, a few lines each.
+#include <catch2/catch.hpp>
+
+#include "tests/host/test_store.h"
+
+namespace {
+
+using namespace sf;
+using namespace sf::test;
+
+TEST_CASE("EventStore: newest first, of the type asked for, as many as asked for", "[host]") {
+  TestStore store;
+  const auto add = [&](const char* type, std::string message, std::optional<double> duration) {
+    REQUIRE(store.events.Add({.object_type = "instance",
+                              .object = "one",
+                              .type = type,
+                              .message = std::move(message),
+                              .extra = {{"a", "\"'\n\U0001F600"}},
+                              .duration_s = duration}));
+  };
+  add("audit", "first", 0.125);
+  add("usage", "second", std::nullopt);
+  add("audit", "third", std::nullopt);
+  REQUIRE(store.events.Add({.object_type = "instance", .object = "two", .message = "other"}));
+  REQUIRE(store.events.Add({.object_type = "node", .object = "one", .message = "other"}));
+
+  const auto all = store.events.List("instance", "one", "", 99).value();
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].message == "third");
+  CHECK(all[1].type == "usage");
+  CHECK(all[2].message == "first");
+  CHECK(all[2].duration_s == 0.125);
+  CHECK_FALSE(all[1].duration_s);
+  CHECK(all[0].extra == nlohmann::json{{"a", "\"'\n\U0001F600"}});
+  CHECK(all[0].node == "n1");
+  CHECK(std::abs(all[0].timestamp - static_cast<double>(time(nullptr))) < 60);
+  CHECK(store.events.List("instance", "one", "audit", 99)->size() == 2);
+  CHECK(store.events.List("instance", "one", "audit", 1)->at(0).message == "third");
+}
+
+TEST_CASE("EventStore: old ones go, the oldest first", "[host]") {
+  TestStore store;
+  const auto add = [&](const char* message) {
+    REQUIRE(store.events.Add({.object_type = "node", .object = "n", .message = message}));
+  };
+  add("oldest");
+  store.Age("events", "timestamp", 100);
+  add("old");
+  store.Age("events", "timestamp", 100);
+  add("new");
+  CHECK(store.events.Prune(50, 1).value() == 1);
+  CHECK(store.events.List("node", "n", "", 9)->back().message == "old");
+  CHECK(store.events.Prune(50, 9).value() == 1);
+  CHECK(store.events.List("node", "n", "", 9)->size() == 1);
+}
+
+TEST_CASE("NodeStore: what instances use is summed up per node", "[host]") {
+  TestStore store({8, 4096, 100});
+  REQUIRE(store.nodes.Register(
+      {NodeId("n2"), "10.0.0.2", "n2", "z", "1", "created", 0, {4, 2048, 50}, {}}));
+  store.MakeBuilt();
+  const InstanceId failed = store.Make(), deleting = store.Make(), deleted = store.Make();
+  REQUIRE(store.instances.Fail(failed, "broken"));
+  REQUIRE(store.instances.RequestDelete(deleting));
+  REQUIRE(store.instances.RequestDelete(deleted));
+  REQUIRE(store.instances.Deleted(deleted));
+  const auto nodes = store.nodes.List().value();
+  REQUIRE(nodes.size() == 2);
+  CHECK(nodes[0].used.cpus == 2);
+  CHECK(nodes[0].used.memory_mb == 128);
+  CHECK(nodes[0].used.disk_gb == 4);
+  CHECK(nodes[1].name == NodeId("n2"));
+  CHECK(nodes[1].used.cpus == 0);
+  CHECK(store.nodes.Find(store.n1)->used.cpus == 2);
+  CHECK(store.nodes.Find(NodeId("n3")).error().code == Code::kNotFound);
+  CHECK(store.nodes.Find(NodeId("")).error().code == Code::kNotFound);
+}
+
+TEST_CASE("NodeStore: a heartbeat says when, and what there is room for", "[host]") {
+  TestStore store;
+  store.Age("nodes", "heartbeat", 100);
+  const double before = store.nodes.Find(store.n1)->last_seen;
+  REQUIRE(store.nodes.Heartbeat(store.n1, {1, 2, 3}));
+  const NodeRecord node = store.nodes.Find(store.n1).value();
+  CHECK(node.last_seen > before + 99);
+  CHECK(node.limit.disk_gb == 3);
+  REQUIRE(store.nodes.SetState(store.n1, "stopped"));
+  CHECK(store.nodes.Find(store.n1)->state == "stopped");
+  REQUIRE(store.nodes.Register(node));
+  CHECK(store.nodes.Find(store.n1)->state == "created");
+  REQUIRE(store.nodes.SetState(store.n1, "deleted"));
+  CHECK(store.nodes.List()->empty());
+}
+
+TEST_CASE("ClusterStore: those who make a setting at once agree on it", "[host]") {
+  TestStore store;
+  const auto values =
+      Race(8, [&](int i) { return store.cluster.GetOrMake("secret", fmt::format("value {}", i)); });
+  REQUIRE(Succeeded(values) == 8);
+  for (const auto& value : values) CHECK(*value == *values[0]);
+  CHECK(store.cluster.GetOrMake("secret", "later").value() == *values[0]);
+  CHECK_FALSE(store.cluster.GetOrMake("long", std::string(300, 'x')));
+}
+
+}  // namespace
