@@ -27,8 +27,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPreparedPerConnection = 40;
 // A connection unused for longer is asked whether it still lives before it is trusted.
 constexpr std::chrono::milliseconds kTrustedIdle{500};
-// What a rush has opened is closed so long after it: a connection with its prepared statements takes
-// 300 kB here, and one of the few hundred places at the server, which all daemons share.
+// What a rush has opened is closed so long after it: a connection with its prepared statements
+// takes 300 kB here, and one of the few hundred places at the server, which all daemons share.
 constexpr std::chrono::seconds kKeptUnused{20};
 constexpr std::chrono::milliseconds kRetryPause{100};
 constexpr int kDeadlockAttempts = 10;
@@ -50,8 +50,7 @@ Failure Classify(int error) {
     case 2005:  // unknown host
     case 2006:  // gone away
     case 2013:  // lost during query
-    case 2055:
-      return Failure::kServerGone;
+    case 2055: return Failure::kServerGone;
     default: return Failure::kOther;
   }
 }
@@ -83,7 +82,9 @@ const std::string& Row::Text(std::size_t column) const {
   const auto& value = columns_.at(column);
   return value ? *value : kEmpty;
 }
-std::int64_t Row::Integer(std::size_t column) const { return ParseNumber<std::int64_t>(Text(column)); }
+std::int64_t Row::Integer(std::size_t column) const {
+  return ParseNumber<std::int64_t>(Text(column));
+}
 double Row::Real(std::size_t column) const { return ParseNumber<double>(Text(column)); }
 
 /// One connection and its prepared statements. Used by one thread at a time.
@@ -182,7 +183,8 @@ Result<void> Session::Connection::OpenOn(const DatabaseOptions::Host& host,
   TRY(Script("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"));
   // The server gives up on a lock before we give up on the server: a statement that we no longer
   // wait for would be carried out after its caller was told that it was not.
-  TRY(Script(fmt::format("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+  TRY(
+      Script(fmt::format("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
                          " group_concat_max_len = 1048576, innodb_lock_wait_timeout = {}",
                          seconds(std::min<std::chrono::milliseconds>(
                              options.patience, options.statement_timeout / 2)))));
@@ -210,8 +212,8 @@ sql::PreparedStatement& Session::Connection::Prepare(std::string_view sql) {
   } else {
     if (prepared_.size() >= kPreparedPerConnection) prepared_.pop_back();
     prepared_.push_front(
-        {std::string(sql), std::unique_ptr<sql::PreparedStatement>(
-                               connection_->prepareStatement(sql::SQLString(sql.data(), sql.size())))});
+        {std::string(sql), std::unique_ptr<sql::PreparedStatement>(connection_->prepareStatement(
+                               sql::SQLString(sql.data(), sql.size())))});
   }
   return *prepared_.front().statement;
 }
@@ -371,9 +373,9 @@ Result<void> Database::Attempt(Mode mode, const std::function<Result<void>(Sessi
   for (int attempt = 1;; ++attempt) {
     connection->last_failure = Failure::kNone;
     connection->may_have_changed = false;
-    // A lost server can be waited for while nothing can have changed: before anything was sent, after
-    // queries, and inside a transaction, which was not committed. A lone statement that was cut off
-    // may have been carried out, and is not sent twice.
+    // A lost server can be waited for while nothing can have changed: before anything was sent,
+    // after queries, and inside a transaction, which was not committed. A lone statement that was
+    // cut off may have been carried out, and is not sent twice.
     done = connection->Usable() ? Result<void>{} : connection->Open(pool_->options);
     if (done && mode == Mode::kTransaction) done = connection->Begin();
     if (done) {

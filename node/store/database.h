@@ -97,8 +97,8 @@ class Session {
 };
 
 /// MySQL, through a bounded pool of connections that come back by themselves after the server was
-/// away. What finds the server gone is tried again until `patience` is over, unless it may have changed
-/// something already, and then fails with kUnavailable; deadlocks are tried again.
+/// away. What finds the server gone is tried again until `patience` is over, unless it may have
+/// changed something already, and then fails with kUnavailable; deadlocks are tried again.
 ///
 /// Thread: HTTP or worker (blocks).
 class Database {
@@ -119,8 +119,8 @@ class Database {
         Mode::kSingle, [&](Session& session) { return session.Execute(sql, values...); });
   }
 
-  /// Runs `body` in one transaction, again from its start after a deadlock; so `body` keeps no state
-  /// of its own between runs. Rolled back when it returns an error.
+  /// Runs `body` in one transaction, again from its start after a deadlock; so `body` keeps no
+  /// state of its own between runs. Rolled back when it returns an error.
   template <class T>
   Result<T> Transaction(const std::function<Result<T>(Session&)>& body) {
     return WithSession<T>(Mode::kTransaction, body);
