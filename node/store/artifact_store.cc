@@ -4,6 +4,7 @@
 #include <map>
 
 #include "node/base/uuid.h"
+#include "node/store/message.h"
 
 namespace sf::store {
 namespace {
@@ -290,7 +291,7 @@ Result<void> ArtifactStore::RecordFailure(const std::string& url, const std::str
           session.Execute("UPDATE artifacts SET state = IF(last_index = 0, 'error', state),"
                           " error_message = ?, fetch_node = '', version = version + 1,"
                           " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ?",
-                          message, uuid));
+                          Storable(message), uuid));
       TRY(events_.Add(
           session,
           {.object_type = "artifact", .object = uuid, .message = "fetch failed: " + message}));

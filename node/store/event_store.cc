@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/store/event_store.h"
 
+#include "node/store/message.h"
+
 namespace sf::store {
 
 using nlohmann::json;
@@ -11,12 +13,12 @@ Result<void> EventStore::Add(const Event& event) {
 }
 
 Result<void> EventStore::Add(Session& session, const Event& event) {
-  TRY(
-      session.Execute("INSERT INTO events (object_type, object, timestamp, type, node, duration,"
-                      " message, extra) VALUES (?, ?, UNIX_TIMESTAMP(NOW(6)), ?, ?, ?, ?, ?)",
-                      event.object_type, event.object, event.type, self_,
-                      event.duration_s ? Parameter(*event.duration_s) : Parameter(nullptr),
-                      event.message, event.extra.dump()));
+  TRY(session.Execute(
+      "INSERT INTO events (object_type, object, timestamp, type, node, duration,"
+      " message, extra) VALUES (?, ?, UNIX_TIMESTAMP(NOW(6)), ?, ?, ?, ?, ?)",
+      event.object_type, event.object, event.type, self_,
+      event.duration_s ? Parameter(*event.duration_s) : Parameter(nullptr), Storable(event.message),
+      event.extra.dump(-1, ' ', false, json::error_handler_t::replace)));
   return {};
 }
 

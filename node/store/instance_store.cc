@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "node/store/artifact_store.h"
+#include "node/store/message.h"
 #include "node/store/metadata.h"
 
 namespace sf::store {
@@ -242,7 +243,7 @@ Result<void> InstanceStore::Fail(const InstanceId& id, const std::string& messag
         "UPDATE instances SET state = 'error', error_message = ?, version = version + 1,"
         " updated_at = UNIX_TIMESTAMP(NOW(6))"
         " WHERE uuid = ? AND state IN ('initial', 'creating', 'created')",
-        message, id));
+        Storable(message), id));
     if (changed == 0) return {};
     return events_.Add(session, {.object_type = "instance",
                                  .object = id.value,

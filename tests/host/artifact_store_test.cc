@@ -129,6 +129,27 @@ TEST_CASE("ArtifactStore: a failure takes nothing from an image that was fetched
   CHECK(store.Read(never).state == "initial");
 }
 
+// A server's bytes may be quoted in the message: an image whose failure could not be recorded was
+// fetched again for ever, and its instances waited for ever.
+TEST_CASE("ArtifactStore: a failure is recorded whatever its message holds", "[host]") {
+  ArtifactTest store;
+  for (const std::string& message :
+       {std::string("\xff\xfe\xc3 is not UTF-8"), std::string("a\0b", 3),
+        "'\"" + std::string(1 << 20, '\x80')}) {
+    const std::string url = "http://a/" + MakeUuid();
+    const InstanceId id = store.Make(url);
+    REQUIRE(store.artifacts.RecordFailure(url, message));
+    REQUIRE(store.instances.FailWaitingFor(store.n1, url, message));
+    REQUIRE(store.events.Add({.object_type = "instance",
+                              .object = id.value,
+                              .message = message,
+                              .extra = {{"said", message}}}));
+    CHECK(store.State(id) == InstanceState::kError);
+    CHECK(store.artifacts.List({.source_url = url})->at(0).state == "error");
+    CHECK(store.events.List("instance", id.value, "", 1)->at(0).extra.contains("said"));
+  }
+}
+
 TEST_CASE("ArtifactStore: progress is seen while it lasts", "[host]") {
   ArtifactTest store;
   const ArtifactId id = store.Request().uuid;
