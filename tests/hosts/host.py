@@ -66,7 +66,7 @@ class Host:
             return
         self.bed.host("infra").in_network(f"""
             ip link del {self.cable} 2>/dev/null || true
-            ip link add {self.cable} type veth peer name eth0 netns {pid}
+            ip link add {self.cable} type veth peer name eth0 address {self.mac} netns {pid}
             ip link set {self.cable} master under up""")
         self.in_network(f"""
             ip addr add {self.address}/24 dev eth0
@@ -108,6 +108,11 @@ class Host:
         return "\n".join(f"-- {log}\n{log.read_text(errors='replace')[-2000:]}" for log in logs)
 
     # ---- what it is, and what is run in it -----------------------------------------------------
+
+    @property
+    def mac(self):
+        """The same after a reboot, as on any host: its neighbours remember it."""
+        return "02:53:46:{:02x}:{:02x}:{:02x}".format(*map(int, self.address.split(".")[1:]))
 
     @property
     def cable(self):
