@@ -229,8 +229,7 @@ class HostReboot(NodeTest):
         self.wait_power(off, "off")
         self.assertIsNone(self.node.qemu(off))
         self.assertEqual(2, len([d for d in self.node.domains() if d.endswith((on, off))]))
-        message = self.client.events(on)[0]["message"]
-        self.assertIn("started again", message)
+        wait_for(lambda: "started again" in self.client.events(on)[0]["message"], 5, "an event says so")
 
 
 class Deletion(NodeTest):
