@@ -11,8 +11,8 @@ from cluster import GUESTS, cluster, wait_for
 
 
 class NodeTest(unittest.TestCase):
-    """Tests of one node. Their instances are in namespaces of their own, which are emptied afterwards; that
-    nothing of them is left on the host is a test in itself."""
+    """Tests of one node. Their instances are in namespaces of their own, which are emptied
+    afterwards; that nothing of them is left on the host is a test in itself."""
 
     on_victim = False  # for tests that stop, kill or reboot what they run on
     maxDiff = None
@@ -33,7 +33,8 @@ class NodeTest(unittest.TestCase):
     def new_namespace(cls):
         """A client in a namespace that is new."""
         name = f"t-{cls.__name__.lower()}-{uuid.uuid4().hex[:6]}"
-        cls.admin.call("POST", "/auth/namespaces", {"namespace": name, "key_name": "k", "key": "secret"})
+        cls.admin.call("POST", "/auth/namespaces",
+                       {"namespace": name, "key_name": "k", "key": "secret"})
         cls.clients.append(cls.node.client(name, "secret"))
         return cls.clients[-1]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small client of the HTTP API, as plain as the wire: one connection per request, JSON bodies on every
-method, and an exception that shows the whole answer whenever it is not the expected one."""
+"""A small client of the HTTP API, as plain as the wire: one connection per request, JSON bodies on
+every method, and an exception that shows the whole answer whenever it is not the expected one."""
 
 import http.client
 import json
@@ -57,7 +57,7 @@ class Client:
     # ---- calls -----------------------------------------------------------------------------------
 
     def bare(self, method, path, body=None, headers=None):
-        """One request on one connection, with nothing added. `body`: bytes, or what becomes JSON."""
+        """One request on one connection, nothing added. `body`: bytes, or what becomes JSON."""
         headers = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body, indent=4, sort_keys=True).encode()
@@ -107,7 +107,7 @@ class Client:
                            f"{self.explain()}")
 
     def raw(self, data, seconds=10):
-        """Sends these very bytes and returns all that comes until the server closes, as it should."""
+        """Sends these very bytes; returns all that comes until the server closes, as it should."""
         with socket.create_connection((self.url.hostname, self.url.port), seconds) as connection:
             connection.sendall(data)
             pieces = []
@@ -119,11 +119,13 @@ class Client:
 
     def create(self, name, image=None, **fields):
         """Asks for a small instance with one disk; `fields` are the body's, and win."""
-        body = {"name": name, "cpus": 1, "memory": 64, "network": [],
-                "disk": [{"base": image, "size": None if image else 1, "bus": None, "type": "disk"}],
-                "ssh_key": None, "user_data": None, "namespace": None, "video": None,
-                "configdrive": None, "metadata": {}, "side_channels": [], "uefi": False,
-                "secure_boot": False, "nvram_template": None}
+        body = {
+            "name": name, "cpus": 1, "memory": 64, "network": [],
+            "disk": [{"base": image, "size": None if image else 1, "bus": None, "type": "disk"}],
+            "ssh_key": None, "user_data": None, "namespace": None, "video": None,
+            "configdrive": None, "metadata": {}, "side_channels": [], "uefi": False,
+            "secure_boot": False, "nvram_template": None
+        }
         return self.call("POST", "/instances", {**body, **fields})
 
     def show(self, uuid):
@@ -168,6 +170,7 @@ class Client:
             if found := re.search(pattern, text):
                 return found
             if time.monotonic() > deadline:
-                raise WrongAnswer(f"{pattern!r} was not on the console of {uuid} within {seconds} s\n"
-                                  f"{text[-2000:]}\n{self.history(uuid)}")
+                raise WrongAnswer(
+                    f"{pattern!r} was not on the console of {uuid} within {seconds} s\n"
+                    f"{text[-2000:]}\n{self.history(uuid)}")
             time.sleep(0.2)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What functional tests run against: test hosts, sf-node on them, and a place to offer images from.
 
-One bed of hosts serves a whole run (see `cluster()`). On h1 runs the node that tests share; h2 is for
-tests that break things: its node belongs to a cluster of its own.
+One bed of hosts serves a whole run (see `cluster()`). On h1 runs the node that tests share; h2 is
+for tests that break things: its node belongs to a cluster of its own.
 """
 
 import atexit
@@ -23,7 +23,7 @@ BUILD = pathlib.Path(os.environ.get("SF_BUILD", ROOT / "build/dev"))
 GUESTS = ROOT / "build/guests"
 LOGS = ROOT / "build/tests/functional"
 HOSTS = ROOT / "tests/hosts/hosts"
-LONG = bool(os.environ.get("SF_LONG"))  # waits that a person would, instead of the shortest that prove it
+LONG = bool(os.environ.get("SF_LONG"))  # outages as long as real ones
 SYSTEM_KEY = "functional-tests"
 
 
@@ -38,7 +38,7 @@ def wait_for(condition, seconds, what, show=lambda: ""):
 
 
 class Bed:
-    """The test hosts, made by tests/hosts, and connected to this machine, so that tests can call them."""
+    """The test hosts, made by tests/hosts, and linked to this machine, so that tests can call."""
 
     def __init__(self, size):
         self.dir = pathlib.Path(os.environ.setdefault(
@@ -47,7 +47,8 @@ class Bed:
         if self.ours:
             self.hosts("up", "-n", str(size), "--link")
         lines = self.hosts("env").stdout.splitlines()
-        self.settings = {key: value.strip("'") for key, _, value in (l.partition("=") for l in lines)}
+        pairs = (line.partition("=") for line in lines)
+        self.settings = {name: value.strip("'") for name, _, value in pairs}
         self.addresses = self.settings["BED_HOSTS"].split()
         if len(self.addresses) < size or not self.settings["BED_MACHINE"]:
             raise RuntimeError(f"the bed in {self.dir} is not one of 'hosts up -n {size} --link'")
@@ -57,7 +58,8 @@ class Bed:
         done = subprocess.run([str(HOSTS), *words], text=True, capture_output=True,
                               stdin=subprocess.DEVNULL, **options)
         if done.returncode != 0:
-            raise RuntimeError(f"hosts {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
+            raise RuntimeError(
+                f"hosts {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
     def run(self, host, *command):
@@ -84,8 +86,8 @@ class Bed:
 class Node:
     """sf-node on a host: its process, its settings, and what it has made there."""
 
-    def __init__(self, bed, host, *, name=None, database=None, port=13000, storage="/srv/shakenfist",
-                 **options):
+    def __init__(self, bed, host, *, name=None, database=None, port=13000,
+                 storage="/srv/shakenfist", **options):
         self.bed = bed
         self.host = host
         self.name = name or host
@@ -111,9 +113,11 @@ class Node:
 
     def environment(self, options=None, **variables):
         merged = {**self.options, **(options or {})}
-        return {"PATH": os.environ["PATH"], "SF_HOSTS_DIR": str(self.bed.dir),
-                **{f"SHAKENFIST_{key}": value for key, value in merged.items() if value is not None},
-                **variables}
+        return {
+            "PATH": os.environ["PATH"], "SF_HOSTS_DIR": str(self.bed.dir),
+            **{f"SHAKENFIST_{key}": value for key, value in merged.items() if value is not None},
+            **variables
+        }
 
     def tool(self, *words, options=None, **variables):
         """Runs a subcommand of sf-node to its end, however it ends."""
@@ -123,7 +127,8 @@ class Node:
     def bootstrap(self):
         done = self.tool("bootstrap-system-key", SHAKENFIST_SYSTEM_KEY=SYSTEM_KEY)
         if done.returncode != 0:
-            raise AssertionError(f"bootstrap-system-key: {done.returncode}\n{done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"bootstrap-system-key: {done.returncode}\n{done.stdout}{done.stderr}")
 
     def start(self, options=None, wait=True, **variables):
         """Starts the daemon; `options` are its own, `variables` the environment's."""
@@ -136,7 +141,8 @@ class Node:
 
     def answers(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"sf-node on {self.name} ended: {self.process.returncode}\n{self.tail()}")
+            raise AssertionError(
+                f"sf-node on {self.name} ended: {self.process.returncode}\n{self.tail()}")
         try:
             return urllib.request.urlopen(self.url, timeout=2).status == 200
         except OSError:
@@ -211,11 +217,13 @@ class Node:
         return None
 
     def leftovers(self, uuid=""):
-        """What is left of an instance, or of all of them: domains, folders, rows of ports, downloads."""
+        """What is left of an instance, or of all of them: domains, folders, rows of ports."""
         left = [f"domain {name}" for name in self.domains() if name.endswith(uuid)]
         left += [str(path) for path in (self.storage / "instances").glob(f"*{uuid}")]
         where = f"WHERE instance_uuid = '{uuid}'" if uuid else ""
-        left += [f"port {row}" for row in self.bed.sql(self.database, f"SELECT * FROM ports {where}")]
+        left += [
+            f"port {row}" for row in self.bed.sql(self.database, f"SELECT * FROM ports {where}")
+        ]
         return left
 
     def downloads(self):

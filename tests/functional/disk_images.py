@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disk images to offer, as bytes: small ones that nothing boots from, and such as a stranger would make."""
+"""Disk images to offer, as bytes: small ones that nothing boots from, and a stranger's."""
 
 import bz2
 import functools
@@ -49,8 +49,8 @@ def external_data_file():
     """Says of itself that its data are in another file, here /etc/passwd."""
     with tempfile.TemporaryDirectory() as folder:
         path, data = pathlib.Path(folder) / "image.qcow2", pathlib.Path(folder) / "data.raw"
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", f"data_file={data}", str(path),
-                        "1M"], check=True)
+        command = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", f"data_file={data}"]
+        subprocess.run([*command, str(path), "1M"], check=True)
         # The name is in a header extension: its length, the text, padding to 8 bytes.
         image, name = path.read_bytes(), str(data).encode()
         at = image.index(name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A web server that offers images as tests want them offered: whole, too late, halved, or as a lie. It keeps
-account of what was asked for, and runs in the test's own process, so that a test can change its mind."""
+"""A web server that offers images as tests want them offered: whole, too late, halved, or as a lie.
+It keeps account of what was asked for, and runs in the test's own process, so that a test can
+change its mind."""
 
 import hashlib
 import http.server

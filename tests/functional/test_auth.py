@@ -37,7 +37,8 @@ class Tokens(NodeTest):
         self.assertTrue(answer.error)
 
     def test_a_token_is_a_jwt_of_fifteen_minutes(self):
-        answer = self.client.bare("POST", "/auth", {"namespace": self.client.namespace, "key": "secret"}).json
+        answer = self.client.bare("POST", "/auth",
+                                  {"namespace": self.client.namespace, "key": "secret"}).json
         self.assertEqual(("Bearer", 900), (answer["token_type"], answer["expires_in"]))
         header, claims, _ = answer["access_token"].split(".")
         self.assertEqual("HS256", decode(header)["alg"])
@@ -61,11 +62,12 @@ class Tokens(NodeTest):
             self.refuse(signed({"alg": "HS256", "typ": "JWT"}, promoted, secret))
             self.refuse(signed({"alg": "HS256", "typ": "JWT"}, said, secret))
         # Parts that are JSON, but of another shape: they are read before any signature is.
-        for odd in ([], 1, "x", None, {}, {"alg": 5}, {"alg": None}, {"alg": []}, {"alg": "HS256", "typ": 5},
-                    {"alg": "HS256", "kid": {"a": 1}}):
+        for odd in ([], 1, "x", None, {}, {"alg": 5}, {"alg": None}, {"alg": []},
+                    {"alg": "HS256", "typ": 5}, {"alg": "HS256", "kid": {"a": 1}}):
             for payload in (claims, encode({}), encode([]), encode(None), encode(7)):
                 self.refuse(f"{encode(odd)}.{payload}.{mark}")
-        for odd in ({"exp": "soon"}, {"exp": None}, {"exp": -1}, {"exp": 1e400}, {"sub": None}, {"iat": []}):
+        for odd in ({"exp": "soon"}, {"exp": None}, {"exp": -1}, {"exp": 1e400}, {"sub": None},
+                    {"iat": []}):
             self.refuse(f"{header}.{encode({**said, **odd})}.{mark}")
         for junk in ("A", "====", "%%%%", "\x80\xff", "e30", "bnVsbA", "A" * 4000):
             self.refuse(f"{junk}.{claims}.{mark}")
@@ -76,12 +78,13 @@ class Tokens(NodeTest):
             self.refuse(f"{encode({'alg': algorithm, 'typ': 'JWT'})}.{claims}.{mark}")
 
     def test_a_token_ends_with_its_time_and_its_key(self):
-        secret = self.bed.sql(self.node.database, "SELECT value FROM cluster WHERE name = 'token_secret'")
+        secret = self.bed.sql(self.node.database,
+                              "SELECT value FROM cluster WHERE name = 'token_secret'")
         secret = secret[0][0].encode()
         self.client.log_in()
         header, claims, _ = self.client.token.split(".")
         header, claims = decode(header), decode(claims)
-        # That a token made like this is good shows that the ones below are refused for their one change.
+        # That one made like this is good shows that those below are refused for their one change.
         good = signed(header, claims, secret)
         self.assertEqual(200, self.client.bare("GET", "/instances",
                                                headers={"Authorization": f"Bearer {good}"}).status)
@@ -93,12 +96,14 @@ class Tokens(NodeTest):
                 self.refuse(signed(header, {**claims, **change}, secret))
         for missing in ("exp", "sub", "nonce"):
             with self.subTest(missing):
-                self.refuse(signed(header, {k: v for k, v in claims.items() if k != missing}, secret))
+                self.refuse(
+                    signed(header, {k: v for k, v in claims.items() if k != missing}, secret))
 
     def test_wrong_logins_are_refused_and_say_nothing(self):
         texts = set()
-        for namespace, key in ((self.client.namespace, "wrong"), ("nobody", "secret"), ("system", "secret"),
-                               (self.client.namespace, "Secret"), (self.client.namespace, "secret\0")):
+        for namespace, key in ((self.client.namespace, "wrong"), ("nobody", "secret"),
+                               ("system", "secret"), (self.client.namespace, "Secret"),
+                               (self.client.namespace, "secret\0")):
             answer = self.client.bare("POST", "/auth", {"namespace": namespace, "key": key})
             self.assertEqual(401, answer.status)
             texts.add(answer.error)
@@ -114,7 +119,8 @@ class Keys(NodeTest):
 
     def assert_refused_within_a_second(self, client):
         began = time.monotonic()
-        wait_for(lambda: client.request("GET", "/instances").status == 401, 5, "the token is refused")
+        wait_for(lambda: client.request("GET", "/instances").status == 401, 5,
+                 "the token is refused")
         self.assertLess(time.monotonic() - began, 1.5)
 
     def test_a_deleted_or_replaced_key_takes_its_tokens_along(self):
@@ -124,7 +130,8 @@ class Keys(NodeTest):
                     ("PUT", path, {"key_name": "short", "key": "a third"}),
                     ("PUT", f"{path}/short", {"key": "a fourth"})):
             with self.subTest(end[0]):
-                self.assertEqual("short", self.client.call("POST", path, {"key_name": "short", "key": "brief"}))
+                self.assertEqual(
+                    "short", self.client.call("POST", path, {"key_name": "short", "key": "brief"}))
                 other = self.node.client(self.client.namespace, "brief")
                 other.call("GET", "/instances")
                 self.client.call(*end)
@@ -136,7 +143,9 @@ class Keys(NodeTest):
 
     def test_keys_are_never_shown_and_their_names_are_checked(self):
         path = f"/auth/namespaces/{self.client.namespace}/keys"
-        self.assertNotIn("secret", self.client.request("GET", f"/auth/namespaces/{self.client.namespace}").text)
+        self.assertNotIn(
+            "secret",
+            self.client.request("GET", f"/auth/namespaces/{self.client.namespace}").text)
         self.client.refused(403, "POST", path, {"key_name": "_service_key_x", "key": "y"})
         for body in ({}, {"key_name": "x"}, {"key": "x"}, {"key_name": "a b", "key": "x"},
                      {"key_name": "x", "key": "x" * 5000}, {"key_name": "x", "key": ["x"]}):
@@ -153,7 +162,8 @@ class Keys(NodeTest):
 class Namespaces(NodeTest):
     def test_a_namespace_is_made_shown_and_deleted_by_its_rules(self):
         name = f"{self.client.namespace}-more"
-        made = self.admin.call("POST", "/auth/namespaces", {"namespace": name, "key_name": "a", "key": "b"})
+        made = self.admin.call("POST", "/auth/namespaces",
+                               {"namespace": name, "key_name": "a", "key": "b"})
         self.assertEqual((name, "created", ["a"]), (made["name"], made["state"], made["keys"]))
         self.assertEqual(made, self.admin.call("POST", "/auth/namespaces", {"namespace": name}))
         other = self.node.client(name, "b")
@@ -167,7 +177,8 @@ class Namespaces(NodeTest):
         self.admin.call("DELETE", f"/auth/namespaces/{name}")
         self.assertEqual("deleted", self.admin.call("GET", f"/auth/namespaces/{name}")["state"])
         self.assertNotIn(name, [n["name"] for n in self.admin.call("GET", "/auth/namespaces")])
-        wait_for(lambda: other.request("GET", "/instances").status == 401, 3, "its tokens are refused")
+        wait_for(lambda: other.request("GET", "/instances").status == 401, 3,
+                 "its tokens are refused")
         self.admin.refused(404, "POST", "/instances", {
             "name": "late", "namespace": name, "cpus": 1, "memory": 64, "disk": [{"size": 1}]})
         # Its name is free again, and nothing of the old one comes back.
@@ -203,9 +214,9 @@ class Walls(NodeTest):
     def test_a_foreign_instance_is_404_everywhere_and_in_no_list(self):
         calls = [("GET", "", None), ("DELETE", "", None), ("GET", "/events", None),
                  ("GET", "/interfaces", None), ("GET", "/metadata", None),
-                 ("POST", "/metadata", {"key": "a", "value": "b"}), ("PUT", "/metadata/a", {"value": "b"}),
-                 ("DELETE", "/metadata/a", None), ("GET", "/consoledata", None),
-                 ("DELETE", "/consoledata", None)]
+                 ("POST", "/metadata", {"key": "a", "value": "b"}),
+                 ("PUT", "/metadata/a", {"value": "b"}), ("DELETE", "/metadata/a", None),
+                 ("GET", "/consoledata", None), ("DELETE", "/consoledata", None)]
         calls += [("POST", f"/{power}", None) for power in (
             "rebootsoft", "reboothard", "poweroff", "poweron", "pause", "unpause")]
         for method, path, body in calls:
@@ -219,15 +230,19 @@ class Walls(NodeTest):
         for everything in (True, False):
             self.assertEqual([], self.stranger.call("GET", "/instances", {"all": everything}))
         view = self.client.show(self.uuid)
-        self.assertEqual(("created", "on", {}), (view["state"], view["power_state"], view["metadata"]))
+        self.assertEqual(("created", "on", {}),
+                         (view["state"], view["power_state"], view["metadata"]))
 
     def test_a_foreign_artifact_is_404_unless_it_is_shared(self):
-        artifact = next(a for a in self.client.call("GET", "/artifacts") if a["source_url"] == self.empty)
+        artifact = next(
+            a for a in self.client.call("GET", "/artifacts") if a["source_url"] == self.empty)
         for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/events")):
             self.stranger.refused(404, method, f"/artifacts/{artifact['uuid']}{path}")
-        self.assertNotIn(artifact["uuid"], [a["uuid"] for a in self.stranger.call("GET", "/artifacts")])
+        self.assertNotIn(artifact["uuid"],
+                         [a["uuid"] for a in self.stranger.call("GET", "/artifacts")])
         self.stranger.refused(403, "POST", "/artifacts", {"url": self.empty, "shared": True})
-        shared = self.admin.call("POST", "/artifacts", {"url": f"{self.empty}?shared", "shared": True})["uuid"]
+        shared = self.admin.call("POST", "/artifacts",
+                                 {"url": f"{self.empty}?shared", "shared": True})["uuid"]
         self.assertIn(shared, [a["uuid"] for a in self.stranger.call("GET", "/artifacts")])
         self.assertTrue(self.stranger.call("GET", f"/artifacts/{shared}")["shared"])
         self.stranger.refused(404, "DELETE", f"/artifacts/{shared}")
@@ -249,8 +264,8 @@ class Walls(NodeTest):
 
     def test_what_is_the_administrators_is_401_for_others(self):
         for method, path, body in (
-                ("GET", "/nodes", None), ("GET", "/nodes/h1", None), ("GET", "/nodes/h1/events", None),
-                ("POST", "/auth/namespaces", {"namespace": "x"}),
+                ("GET", "/nodes", None), ("GET", "/nodes/h1", None),
+                ("GET", "/nodes/h1/events", None), ("POST", "/auth/namespaces", {"namespace": "x"}),
                 ("DELETE", f"/auth/namespaces/{self.client.namespace}", None)):
             self.client.refused(401, method, path, body)
 
@@ -264,7 +279,8 @@ class Walls(NodeTest):
             named = {"namespace": client.namespace}
             self.assertEqual(uuid, self.admin.call("GET", "/instances/mine", named)["uuid"])
             self.assertEqual(uuid, client.show("mine")["uuid"])
-        self.admin.refused(404, "GET", f"/instances/{self.uuid}", {"namespace": self.stranger.namespace})
+        self.admin.refused(404, "GET", f"/instances/{self.uuid}",
+                           {"namespace": self.stranger.namespace})
 
     def test_two_of_one_name_in_one_namespace_are_400_by_name(self):
         twin = self.client.create("mine", self.empty)["uuid"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sf-client 0.7.5 sends and reads, command by command: each begins with GET, GET, POST /auth, each request has
-a connection of its own, and bodies are JSON on every method. For the groups of commands that exist now."""
+"""What sf-client 0.7.5 sends and reads, command by command: each begins with GET, GET, POST /auth,
+each request has a connection of its own, and bodies are JSON on every method. For the groups of
+commands that exist now."""
 
 import json
 import time
@@ -17,24 +18,36 @@ AGENT = "Mozilla/5.0 (Ubuntu; Linux x86_64) Shaken Fist/0.7.5"
 CAPABILITIES = ("events-by-type", "get-instance-namespace", "node-get")
 
 INSTANCE = {
-    "uuid": str, "name": str, "namespace": str, "cpus": int, "memory": int, "disk_spec": list, "disks": list,
-    "interfaces": list, "ssh_key": TEXT_OR_NULL, "user_data": TEXT_OR_NULL, "video": dict, "uefi": bool,
-    "secure_boot": bool, "nvram_template": TEXT_OR_NULL, "machine_type": str, "configdrive": str,
-    "side_channels": list, "agent_state": str, "agent_start_time": (*NUMBER, type(None)),
-    "agent_system_boot_time": (*NUMBER, type(None)), "node": TEXT_OR_NULL, "power_state": str, "state": str,
+    "uuid": str, "name": str, "namespace": str, "cpus": int, "memory": int, "disk_spec": list,
+    "disks": list, "interfaces": list, "ssh_key": TEXT_OR_NULL, "user_data": TEXT_OR_NULL,
+    "video": dict, "uefi": bool, "secure_boot": bool, "nvram_template": TEXT_OR_NULL,
+    "machine_type": str, "configdrive": str, "side_channels": list, "agent_state": str,
+    "agent_start_time": (*NUMBER, type(None)),
+    "agent_system_boot_time": (*NUMBER, type(None)),
+    "node": TEXT_OR_NULL, "power_state": str, "state": str,
     "error_message": TEXT_OR_NULL, "console_port": INT_OR_NULL, "vdi_port": INT_OR_NULL,
-    "vdi_tls_port": INT_OR_NULL, "metadata": dict, "version": int}
+    "vdi_tls_port": INT_OR_NULL, "metadata": dict, "version": int
+}
 ARTIFACT = {
-    "uuid": str, "artifact_type": str, "source_url": str, "namespace": str, "state": str, "shared": bool,
-    "max_versions": int, "index": int, "blob_uuid": TEXT_OR_NULL, "blobs": dict, "metadata": dict, "version": int}
-BLOB = {"uuid": str, "size": int, "reference_count": int, "depends_on": TEXT_OR_NULL, "instances": list}
-EVENT = {"timestamp": NUMBER, "type": str, "fqdn": str, "duration": (*NUMBER, type(None)), "message": str,
-         "extra": dict}
+    "uuid": str, "artifact_type": str, "source_url": str, "namespace": str, "state": str,
+    "shared": bool, "max_versions": int, "index": int, "blob_uuid": TEXT_OR_NULL, "blobs": dict,
+    "metadata": dict, "version": int
+}
+BLOB = {
+    "uuid": str, "size": int, "reference_count": int, "depends_on": TEXT_OR_NULL, "instances": list
+}
+EVENT = {
+    "timestamp": NUMBER, "type": str, "fqdn": str, "duration": (*NUMBER, type(None)),
+    "message": str, "extra": dict
+}
 NODE = {
-    "name": str, "ip": str, "fqdn": str, "state": str, "lastseen": NUMBER, "version": str, "release": str,
-    "is_hypervisor": bool, "is_network_node": bool, "is_etcd_master": bool, "is_eventlog_node": bool,
-    "is_cluster_maintainer": bool, "metadata": dict}
-NAMESPACE = {"name": str, "state": str, "keys": list, "trust": dict, "metadata": dict, "version": int}
+    "name": str, "ip": str, "fqdn": str, "state": str, "lastseen": NUMBER, "version": str,
+    "release": str, "is_hypervisor": bool, "is_network_node": bool, "is_etcd_master": bool,
+    "is_eventlog_node": bool, "is_cluster_maintainer": bool, "metadata": dict
+}
+NAMESPACE = {
+    "name": str, "state": str, "keys": list, "trust": dict, "metadata": dict, "version": int
+}
 
 
 class Command:
@@ -46,7 +59,8 @@ class Command:
         first = self.client.bare("GET", "", headers={"Accept": "*/*"})
         test.assertEqual(200, self.client.bare("GET", "", headers=self.headers).status)
         self.page = first.text
-        answer = self.client.bare("POST", "/auth", {"namespace": namespace, "key": key}, self.headers)
+        answer = self.client.bare("POST", "/auth", {"namespace": namespace, "key": key},
+                                  self.headers)
         test.assertEqual(200, answer.status)
         self.headers["Authorization"] = f"Bearer {answer.json['access_token']}"
 
@@ -85,11 +99,13 @@ class Contract(NodeTest):
 
     def create(self, command, name, **fields):
         """instance create: as the command line sends it, and then a look each second."""
-        body = {"name": name, "cpus": 1, "memory": 128, "network": [],
-                "disk": [{"size": 1, "base": self.empty, "bus": None, "type": "disk"}], "ssh_key": None,
-                "user_data": None, "namespace": None, "video": {"model": "cirrus", "memory": "16384"},
-                "configdrive": "openstack-disk", "metadata": {}, "side_channels": [], "uefi": False,
-                "secure_boot": False, "nvram_template": None, **fields}
+        body = {
+            "name": name, "cpus": 1, "memory": 128, "network": [],
+            "disk": [{"size": 1, "base": self.empty, "bus": None, "type": "disk"}], "ssh_key": None,
+            "user_data": None, "namespace": None, "video": {"model": "cirrus", "memory": "16384"},
+            "configdrive": "openstack-disk", "metadata": {}, "side_channels": [], "uefi": False,
+            "secure_boot": False, "nvram_template": None, **fields
+        }
         view = command("POST", "/instances", body)
         self.assertIn(view["state"], ("initial", "creating", "created"))
         deadline = time.monotonic() + 60
@@ -102,9 +118,10 @@ class Contract(NodeTest):
         return view
 
     def delete(self, command, ref, uuid):
-        """instance delete: the answer has a uuid, and that stays readable until its state is deleted."""
+        """instance delete: the answer has a uuid, and stays readable by it until deleted."""
         self.assertEqual(uuid, command("DELETE", f"/instances/{ref}")["uuid"])
-        wait_for(lambda: command("GET", f"/instances/{uuid}")["state"] == "deleted", 60, "it is deleted")
+        wait_for(lambda: command("GET", f"/instances/{uuid}")["state"] == "deleted", 60,
+                 "it is deleted")
 
     # ---- the commands ----------------------------------------------------------------------------
 
@@ -112,18 +129,20 @@ class Contract(NodeTest):
         page = self.command().page
         for capability in CAPABILITIES:
             self.assertIn(capability, page)
-        for missing in ("artifact-metadata", "blob-", "interface-metadata", "node-metadata", "upload",
-                        "vdi-console-helper", "agentoperations", "screenshot", "list-addresses",
-                        "route-addresses", "provide-dns", "hot-plug"):
+        for missing in ("artifact-metadata", "blob-", "interface-metadata", "node-metadata",
+                        "upload", "vdi-console-helper", "agentoperations", "screenshot",
+                        "list-addresses", "route-addresses", "provide-dns", "hot-plug"):
             self.assertNotIn(missing, page)
-        self.assertEqual(200, self.client.bare("GET", "/", headers={"Authorization": "Bearer x"}).status)
+        self.assertEqual(200,
+                         self.client.bare("GET", "/", headers={"Authorization": "Bearer x"}).status)
 
     def test_instance_create_list_show_delete(self):
         command = self.command()
         made = self.create(command, "contract-1", ssh_key="ssh-rsa A b\n", metadata={"owner": "me"})
         self.check_instance(made)
         self.assertEqual({"model": "cirrus", "memory": 16384, "vdi": "spice"}, made["video"])
-        self.assertEqual([{"base": self.empty, "bus": None, "size": 1, "type": "disk"}], made["disk_spec"])
+        self.assertEqual([{"base": self.empty, "bus": None, "size": 1, "type": "disk"}],
+                         made["disk_spec"])
         self.assertEqual(("ssh-rsa A b\n", []), (made["ssh_key"], made["side_channels"]))
         self.assertNotIn("requested_placement", made)
 
@@ -146,11 +165,18 @@ class Contract(NodeTest):
 
     def test_library_defaults_are_null_and_side_channels_are_never(self):
         command = self.command()
-        made = self.create(command, "library", side_channels=None, video=None, configdrive=None, metadata=None,
-                           network=None, disk=[{"size": "1", "base": "none"}])
+        made = self.create(command,
+                           "library",
+                           side_channels=None,
+                           video=None,
+                           configdrive=None,
+                           metadata=None,
+                           network=None,
+                           disk=[{"size": "1", "base": "none"}])
         self.assertEqual((["sf-agent"], "openstack-disk", {}),
                          (made["side_channels"], made["configdrive"], made["metadata"]))
-        self.assertEqual([{"base": "none", "bus": None, "size": 1, "type": None}], made["disk_spec"])
+        self.assertEqual([{"base": "none", "bus": None, "size": 1, "type": None}],
+                         made["disk_spec"])
         self.assertEqual({"model": "cirrus", "memory": 16384, "vdi": "spice"}, made["video"])
         self.assertTrue(made["agent_state"])
 
@@ -174,18 +200,21 @@ class Contract(NodeTest):
         answered = delete("DELETE", "/instances", {"confirm": True, "namespace": other.namespace})
         self.assertEqual(uuids, set(answered))
         for uuid in answered:
-            wait_for(lambda: delete("GET", f"/instances/{uuid}")["state"] == "deleted", 60, "it is deleted")
+            wait_for(lambda: delete("GET", f"/instances/{uuid}")["state"] == "deleted", 60,
+                     "it is deleted")
 
     def test_instance_power_and_console_and_events_and_metadata_commands(self):
         uuid = self.create(self.command(), "tools")["uuid"]
         for call in ("pause", "unpause", "poweroff", "poweron", "reboothard", "rebootsoft"):
             self.assertIsNone(self.command()("POST", f"/instances/{uuid}/{call}"))
         command = self.command()
-        console = command.client.bare("GET", f"/instances/{uuid}/consoledata", {"length": 100}, command.headers)
+        console = command.client.bare("GET", f"/instances/{uuid}/consoledata", {"length": 100},
+                                      command.headers)
         self.assertEqual((200, "utf-8"), (console.status, console.headers.get_content_charset()))
         self.assertEqual(200, command.status("DELETE", f"/instances/{uuid}/consoledata"))
 
-        events = self.command()("GET", f"/instances/{uuid}/events", {"event_type": "audit", "limit": "5"})
+        events = self.command()("GET", f"/instances/{uuid}/events",
+                                {"event_type": "audit", "limit": "5"})
         self.assertTrue(0 < len(events) <= 5)
         for event in events:
             self.check(EVENT, event)
@@ -198,7 +227,8 @@ class Contract(NodeTest):
 
     def test_artifact_cache_list_show_delete(self):
         url = self.offer("contract", disk_images.raw(b"contract"))
-        cached = self.command()("POST", "/artifacts", {"url": url, "shared": False, "namespace": None})
+        cached = self.command()("POST", "/artifacts",
+                                {"url": url, "shared": False, "namespace": None})
         self.check(ARTIFACT, cached)
         self.assertEqual((0, {}, None), (cached["index"], cached["blobs"], cached["blob_uuid"]))
         self.client.wait(cached["uuid"], "created", kind="artifacts")
@@ -213,21 +243,25 @@ class Contract(NodeTest):
         self.assertEqual(shown["blob_uuid"], shown["blobs"][str(shown["index"])]["uuid"])
         for event in self.command()("GET", f"/artifacts/{cached['uuid']}/events"):
             self.check(EVENT, event)
-        self.assertEqual(cached["uuid"], self.command()("DELETE", f"/artifacts/{cached['uuid']}")["uuid"])
+        self.assertEqual(cached["uuid"],
+                         self.command()("DELETE", f"/artifacts/{cached['uuid']}")["uuid"])
 
     def test_namespace_commands(self):
         name = f"{self.client.namespace}-cli"
         create = self.command(admin=True)
         self.check(NAMESPACE, create("POST", "/auth/namespaces", {"namespace": name}))
         keys = f"/auth/namespaces/{name}/keys"
-        self.assertEqual("deploy", self.command(admin=True)("POST", keys, {"key_name": "deploy", "key": "x"}))
-        self.assertEqual("deploy", self.command(admin=True)("PUT", keys, {"key_name": "deploy", "key": "y"}))
+        self.assertEqual("deploy",
+                         self.command(admin=True)("POST", keys, {"key_name": "deploy", "key": "x"}))
+        self.assertEqual("deploy",
+                         self.command(admin=True)("PUT", keys, {"key_name": "deploy", "key": "y"}))
         self.assertEqual(["deploy"], self.command(admin=True)("GET", keys))
         for view in self.command(admin=True)("GET", "/auth/namespaces"):
             self.check(NAMESPACE, view)
             self.assertEqual(["system"], view["trust"]["full"])
         command = self.command(admin=True)
-        self.assertIsNone(command("PUT", f"/auth/namespaces/{name}/metadata/owner", {"value": "ops"}))
+        self.assertIsNone(
+            command("PUT", f"/auth/namespaces/{name}/metadata/owner", {"value": "ops"}))
         self.assertEqual({"owner": "ops"}, command("GET", f"/auth/namespaces/{name}/metadata"))
         self.assertIsNone(command("DELETE", f"/auth/namespaces/{name}/metadata/owner"))
         self.assertEqual(200, command.status("DELETE", f"{keys}/deploy"))
@@ -262,7 +296,9 @@ class Contract(NodeTest):
             self.assertTrue(self.client.request("GET", path).headers["X-Request-ID"])
 
     def test_pretty_printed_bodies_on_every_method_are_read(self):
-        body = json.dumps({"all": True, "namespace": self.client.namespace}, indent=4, sort_keys=True)
+        body = json.dumps({"all": True, "namespace": self.client.namespace},
+                          indent=4,
+                          sort_keys=True)
         self.assertEqual(200, self.client.request("GET", "/instances", body.encode()).status)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the daemon at each step of building and of removing, and then a start: everything ends as it was
-asked for, once, and nothing is left over."""
+"""kill -9 of the daemon at each step of building and of removing, and then a start: everything ends
+as it was asked for, once, and nothing is left over."""
 
 import re
 import signal
@@ -27,7 +27,7 @@ class Crash(NodeTest):
         self.node.start()
 
     def steps(self, operation):
-        """The steps of an operation, as the daemon's own metrics name them: no list that can go stale."""
+        """The steps of an operation, as its metrics name them: no list that can go stale."""
         self.restart()
         uuid = self.create("teacher")
         self.client.wait(uuid, "created")
@@ -60,8 +60,9 @@ class Crash(NodeTest):
         self.assertTrue(view["console_port"] and view["vdi_port"])
 
     def assert_nothing_stuck(self):
-        stuck = self.bed.sql(self.node.database,
-                             "SELECT uuid, state FROM instances WHERE state NOT IN ('deleted', 'created')")
+        stuck = self.bed.sql(
+            self.node.database,
+            "SELECT uuid, state FROM instances WHERE state NOT IN ('deleted', 'created')")
         self.assertEqual([], stuck)
         self.assertEqual([], self.node.downloads())
 
@@ -89,7 +90,6 @@ class Crash(NodeTest):
                 for uuid in made:
                     self.client.wait(uuid, "created")
                 self.start_to_crash_at("remove", step)
-                # The second of the two may find nobody to talk to: then it is asked for again later.
                 self.client.call("DELETE", f"/instances/{made[0]}")
                 self.assert_crashed()
                 self.node.start()

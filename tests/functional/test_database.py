@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MariaDB goes away in the middle of things, and comes back: nobody crashes, nothing is lost, nobody lies."""
+"""MariaDB goes away in the middle of things, and comes back: nothing crashes or is lost."""
 
 import time
 import unittest
@@ -19,7 +19,7 @@ class Outage(NodeTest):
         self.addCleanup(self.bed.hosts, "db", "start")
 
     def begin_work(self):
-        """Instances in every stage of their lives: being fetched, being built, built, being deleted."""
+        """Instances in each stage: being fetched, being built, built, being deleted."""
         names = ("fetched", "building-0", "building-1", "doomed-0", "doomed-1", "still")
         slow = self.offer("slow", Slow(disk_images.raw(self.id().encode()), 4))
         uuids = {name: self.client.create(name, slow if name == "fetched" else self.empty)["uuid"]
@@ -91,8 +91,8 @@ class Start(NodeTest):
         self.bed.hosts("db", "stop")
         self.addCleanup(self.bed.hosts, "db", "start")
         self.node.start(wait=False)
-        wait_for(lambda: "waiting for the database" in self.node.tail(), 20, "it says that it waits",
-                 self.node.tail)
+        wait_for(lambda: "waiting for the database" in self.node.tail(), 20,
+                 "it says that it waits", self.node.tail)
         self.assertTrue(self.node.running())
         self.bed.hosts("db", "start")
         wait_for(self.node.answers, 20, "it answers", self.node.tail)

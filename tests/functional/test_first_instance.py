@@ -27,8 +27,12 @@ class FirstInstance(NodeTest):
                  {"base": None, "size": 2, "bus": None, "type": "disk"},
                  {"base": cls.empty, "size": None, "bus": None, "type": "cdrom"}]
         cls.made = cls.client.create(
-            "web-1", memory=128, disk=disks, ssh_key="ssh-ed25519 AAAAC3Nz somebody@somewhere\n",
-            user_data=user_data("#!/bin/sh\nfor d in /sys/block/vd*; do echo ${d##*/} $(cat $d/size); done\n"),
+            "web-1",
+            memory=128,
+            disk=disks,
+            ssh_key="ssh-ed25519 AAAAC3Nz somebody@somewhere\n",
+            user_data=user_data(
+                "#!/bin/sh\nfor d in /sys/block/vd*; do echo ${d##*/} $(cat $d/size); done\n"),
             metadata={"colour": "green", "tags": ["a", "b"]})
         cls.uuid = cls.made["uuid"]
         cls.client.wait(cls.uuid, "created")
@@ -72,7 +76,8 @@ class FirstInstance(NodeTest):
         self.client.call("DELETE", f"{path}/size")
         self.client.call("DELETE", f"{path}/size")  # not there any more, and no error
         self.client.call("PUT", f"{path}/colour", {"value": "green"})
-        self.assertEqual({"colour": "green", "tags": ["a", "b"]}, self.client.show(self.uuid)["metadata"])
+        self.assertEqual({"colour": "green", "tags": ["a", "b"]},
+                         self.client.show(self.uuid)["metadata"])
 
     def test_events_tell_what_each_stage_took(self):
         events = self.client.events(self.uuid)
@@ -92,7 +97,8 @@ class FirstInstance(NodeTest):
     def test_the_artifact_tells_what_was_fetched(self):
         artifact = self.artifact()
         self.assertEqual(("created", 1), (artifact["state"], artifact["index"]))
-        self.assertEqual({"bytes": len(self.tiny), "total_bytes": len(self.tiny)}, artifact["progress"])
+        self.assertEqual({"bytes": len(self.tiny), "total_bytes": len(self.tiny)},
+                         artifact["progress"])
         blob = artifact["blobs"]["1"]
         self.assertEqual(artifact["blob_uuid"], blob["uuid"])
         self.assertEqual(32 << 20, blob["virtual size"])
@@ -104,15 +110,19 @@ class FirstInstance(NodeTest):
 
     def test_consoledata_is_as_long_as_asked(self):
         self.assertEqual(100, len(self.client.console(self.uuid, 100)))
-        self.assertEqual(self.client.console(self.uuid)[-100:], self.client.console(self.uuid, "100"))
-        self.assertLessEqual(len(self.client.call("GET", f"/instances/{self.uuid}/consoledata")), 10240)
+        self.assertEqual(
+            self.client.console(self.uuid)[-100:], self.client.console(self.uuid, "100"))
+        self.assertLessEqual(len(self.client.call("GET", f"/instances/{self.uuid}/consoledata")),
+                             10240)
         for wrong in ("many", 1.5, -2, [1]):
-            self.client.refused(400, "GET", f"/instances/{self.uuid}/consoledata", {"length": wrong})
+            self.client.refused(400, "GET", f"/instances/{self.uuid}/consoledata",
+                                {"length": wrong})
 
     def test_the_console_port_is_the_guests_serial_console(self):
         port = self.client.show(self.uuid)["console_port"]
-        self.assertEqual("hello-from-outside-42", type_at((self.bed.address("h1"), port),
-                                                          "echo hello-from-outside-$((6*7))", r"side-42"))
+        self.assertEqual(
+            "hello-from-outside-42",
+            type_at((self.bed.address("h1"), port), "echo hello-from-outside-$((6*7))", r"side-42"))
 
     def test_z_consoledata_can_be_emptied_and_goes_on(self):
         # Last: the other tests read what is emptied here.
@@ -129,7 +139,7 @@ class FirstInstance(NodeTest):
 
 
 def type_at(address, line, expected, seconds=15):
-    """Types a line at a serial console, and returns the line of the output that ends as expected."""
+    """Types a line at a serial console, and returns the line that ends as expected."""
     with socket.create_connection(address, 5) as console:
         console.sendall(f"\n{line}\n".encode())
         console.settimeout(seconds)
@@ -229,7 +239,8 @@ class HostReboot(NodeTest):
         self.wait_power(off, "off")
         self.assertIsNone(self.node.qemu(off))
         self.assertEqual(2, len([d for d in self.node.domains() if d.endswith((on, off))]))
-        wait_for(lambda: "started again" in self.client.events(on)[0]["message"], 5, "an event says so")
+        wait_for(lambda: "started again" in self.client.events(on)[0]["message"], 5,
+                 "an event says so")
 
 
 class Deletion(NodeTest):
@@ -238,7 +249,8 @@ class Deletion(NodeTest):
         self.client.wait(uuid, "created")
         self.assertTrue(self.node.leftovers(uuid))
         answer = self.client.call("DELETE", "/instances/gone")
-        self.assertEqual((uuid, True), (answer["uuid"], answer["state"] in ("delete-wait", "deleted")))
+        self.assertEqual((uuid, True),
+                         (answer["uuid"], answer["state"] in ("delete-wait", "deleted")))
         self.client.wait(uuid, "deleted")
         self.assertIn("not found", self.client.refused(404, "GET", "/instances/gone"))
         self.assertIn("not found", self.client.refused(404, "DELETE", f"/instances/{uuid}"))
@@ -246,7 +258,8 @@ class Deletion(NodeTest):
         self.assertEqual([], self.node.leftovers(uuid))
         listed = [i["uuid"] for i in self.client.call("GET", "/instances", {"all": False})]
         self.assertNotIn(uuid, listed)
-        self.assertIn(uuid, [i["uuid"] for i in self.client.call("GET", "/instances", {"all": True})])
+        self.assertIn(uuid,
+                      [i["uuid"] for i in self.client.call("GET", "/instances", {"all": True})])
 
     def test_an_instance_may_be_deleted_while_it_is_built(self):
         uuids = [self.client.create(f"brief-{i}", self.empty)["uuid"] for i in range(4)]
@@ -257,7 +270,8 @@ class Deletion(NodeTest):
         self.assertEqual([], [left for uuid in uuids for left in self.node.leftovers(uuid)])
 
     def test_an_instance_may_be_deleted_while_its_image_is_fetched(self):
-        uuid = self.client.create("early", self.offer("slow", Slow(disk_images.raw(b"early"), 2)))["uuid"]
+        url = self.offer("slow", Slow(disk_images.raw(b"early"), 2))
+        uuid = self.client.create("early", url)["uuid"]
         self.client.delete(uuid, seconds=10)
         self.assertEqual([], self.node.leftovers(uuid))
 
@@ -273,14 +287,16 @@ class Refusals(NodeTest):
         self.client.delete(uuid)
 
     def test_power_calls_on_what_is_not_created_are_406(self):
-        uuid = self.client.create("waiting", self.offer("slow", Slow(disk_images.raw(b"wait"), 1)))["uuid"]
+        url = self.offer("slow", Slow(disk_images.raw(b"wait"), 1))
+        uuid = self.client.create("waiting", url)["uuid"]
         self.client.refused(406, "POST", f"/instances/{uuid}/poweroff")
         self.client.delete(uuid)
 
     def test_more_than_the_node_has_is_507_and_leaves_nothing(self):
         self.client.refused(507, "POST", "/instances", {
             "name": "huge", "cpus": 1, "memory": 16 << 20, "disk": [{"size": 1}]})
-        self.assertEqual([], [i for i in self.client.call("GET", "/instances") if i["name"] == "huge"])
+        self.assertEqual([],
+                         [i for i in self.client.call("GET", "/instances") if i["name"] == "huge"])
 
     def test_senseless_wishes_are_400_and_say_which_field(self):
         good = {"name": "x", "cpus": 1, "memory": 64, "disk": [{"size": 1}]}

@@ -38,7 +38,7 @@ class StopAndStart(NodeTest):
         self.client.wait(self.client.create("next", self.empty)["uuid"], "created")
         self.assertEqual(qemu, self.node.qemu(uuid))
 
-    def test_sigterm_in_the_middle_of_fetches_and_builds_is_quick_and_all_is_done_after_the_next_start(self):
+    def test_sigterm_in_the_middle_is_quick_and_the_next_start_does_the_rest(self):
         slow = self.offer("slow", Slow(disk_images.raw(b"sigterm"), 20))
         waiting = self.client.create("waiting", slow)["uuid"]
         made = [self.client.create(f"made-{i}", self.empty)["uuid"] for i in range(5)]
@@ -86,13 +86,20 @@ class Subcommands(NodeTest):
 
     def test_options_that_make_no_sense_are_errors_that_say_where(self):
         for options, *texts in (
-                ({"SQL_URL": None}, "SQL_URL", "mysql://"), ({"SQL_URL": "postgres://x"}, "SQL_URL"),
-                ({"SQL_URL": "mysql://sf:sfpass@"}, "SQL_URL"), ({"API_PORT": "99999"}, "API_PORT", "99999"),
-                ({"API_PORT": "31000"}, "CONSOLE_PORTS"), ({"VIRT_TYPE": "xen"}, "VIRT_TYPE", "kvm"),
-                ({"NODE_NAME": "a b"}, "NODE_NAME"), ({"NODE_IP": "nowhere"}, "NODE_IP"),
-                ({"STORAGE_PATH": "here"}, "STORAGE_PATH"), ({"NODE_NAM": "x"}, "NODE_NAM", "NODE_NAME"),
-                ({"CONSOLE_PORTS": "9-1"}, "CONSOLE_PORTS"), ({"CPU_OVERCOMMIT_RATIO": "much"}, "CPU_OVERCOMMIT_RATIO"),
-                ({"TEMPLATE_PATH": "/nowhere"}, "/nowhere"), ({"API_ADDRESS": "192.0.2.99"}, "192.0.2.99")):
+                ({"SQL_URL": None}, "SQL_URL", "mysql://"),
+                ({"SQL_URL": "postgres://x"}, "SQL_URL"),
+                ({"SQL_URL": "mysql://sf:sfpass@"}, "SQL_URL"),
+                ({"API_PORT": "99999"}, "API_PORT", "99999"),
+                ({"API_PORT": "31000"}, "CONSOLE_PORTS"),
+                ({"VIRT_TYPE": "xen"}, "VIRT_TYPE", "kvm"),
+                ({"NODE_NAME": "a b"}, "NODE_NAME"),
+                ({"NODE_IP": "nowhere"}, "NODE_IP"),
+                ({"STORAGE_PATH": "here"}, "STORAGE_PATH"),
+                ({"NODE_NAM": "x"}, "NODE_NAM", "NODE_NAME"),
+                ({"CONSOLE_PORTS": "9-1"}, "CONSOLE_PORTS"),
+                ({"CPU_OVERCOMMIT_RATIO": "much"}, "CPU_OVERCOMMIT_RATIO"),
+                ({"TEMPLATE_PATH": "/nowhere"}, "/nowhere"),
+                ({"API_ADDRESS": "192.0.2.99"}, "192.0.2.99")):
             with self.subTest(options=options):
                 self.refused(["run"], options, *texts)
         self.refused(["--api-prot=1", "run"], {}, "--api-port")
@@ -110,7 +117,8 @@ class Subcommands(NodeTest):
     def test_help_names_each_option_with_its_default(self):
         done = self.node.tool("--help")
         self.assertEqual(0, done.returncode)
-        for word in ("--sql-url", "SHAKENFIST_NODE_IP", "/srv/shakenfist", "bootstrap-system-key", "migrate"):
+        for word in ("--sql-url", "SHAKENFIST_NODE_IP", "/srv/shakenfist", "bootstrap-system-key",
+                     "migrate"):
             self.assertIn(word, done.stdout)
 
     def test_config_prints_what_is_in_force_without_the_password(self):
@@ -122,12 +130,15 @@ class Subcommands(NodeTest):
     def test_check_prints_a_table_of_what_is_well_and_what_to_do(self):
         done = self.node.tool("check")
         self.assertEqual(0, done.returncode, done)
-        for part in ("libvirt", "KVM", "Docker", "MySQL", "clock", "mesh NIC", "disk", "kernel", "templates"):
+        for part in ("libvirt", "KVM", "Docker", "MySQL", "clock", "mesh NIC", "disk", "kernel",
+                     "templates"):
             self.assertRegex(done.stdout, rf"(?m)^{part} +(ok|note) ")
-        self.assertRegex(done.stdout, r"Docker +note .*\n +-> .*docker")  # there is none on these hosts
+        self.assertRegex(done.stdout,
+                         r"Docker +note .*\n +-> .*docker")  # there is none on these hosts
         self.assertIn("This host can run sf-node.", done.stdout)
 
-        url = self.node.options["SQL_URL"].replace(self.bed.settings["BED_INFRA"], self.bed.address("h1"))
+        url = self.node.options["SQL_URL"].replace(self.bed.settings["BED_INFRA"],
+                                                   self.bed.address("h1"))
         done = self.node.tool("check", options={"SQL_URL": url})
         self.assertNotEqual(0, done.returncode)
         self.assertRegex(done.stdout, r"(?m)^MySQL +FAILED .*\n +-> .*SQL_URL")
@@ -179,7 +190,8 @@ class TwoDaemons(NodeTest):
             clients[0].delete(made["uuid"])
             self.assertEqual([], pair[1].leftovers(made["uuid"]))
             clients[0].refused(404, "POST", "/instances", {
-                "name": "x", "cpus": 1, "memory": 64, "disk": [{"size": 1}], "placed_on": "nowhere"})
+                "name": "x", "cpus": 1, "memory": 64, "disk": [{"size": 1}], "placed_on": "nowhere"
+            })
             self.assertEqual(0, pair[1].stop())
             states = {node["name"]: node["state"] for node in clients[0].call("GET", "/nodes")}
             self.assertEqual({"pair-h1": "created", "pair-h2": "stopped"}, states)

@@ -60,7 +60,7 @@ class Host:
         cgroups.settle(self.cgroup)
         if self.name == "infra":
             self.in_network(f"""
-                ip link add under type bridge stp_state 0 forward_delay 0
+                ip link add under address {self.mac} type bridge stp_state 0 forward_delay 0
                 ip addr add {self.address}/24 dev under
                 ip link set under up""")
             return
@@ -111,7 +111,8 @@ class Host:
 
     @property
     def mac(self):
-        """The same after a reboot, as on any host: its neighbours remember it."""
+        """The same after a reboot, as on any host: its neighbours remember it. (A bridge without an
+        address of its own takes that of one of its ports, and changes it when they come and go.)"""
         return "02:53:46:{:02x}:{:02x}:{:02x}".format(*map(int, self.address.split(".")[1:]))
 
     @property
