@@ -22,10 +22,9 @@ struct PortRange {
 /// Which instances a listing is about. Unset means any.
 struct InstanceFilter {
   std::optional<NamespaceId> name_space = {};
-  std::optional<std::string> name =
-      {};  ///< live ones of this name: neither deleted nor delete-wait-error
-  std::optional<InstanceId> uuid = {};  ///< in whatever state
-  std::optional<NodeId> node = {};      ///< live ones placed there
+  std::optional<std::string> name = {};
+  std::optional<InstanceId> uuid = {};  ///< Finds it in whatever state.
+  std::optional<NodeId> node = {};
   bool with_deleted = false;
 };
 
