@@ -43,8 +43,8 @@ class Bed:
     def __init__(self, size):
         self.dir = pathlib.Path(os.environ.setdefault(
             "SF_HOSTS_DIR", f"/var/tmp/shakenfist-tests.{os.getpid()}"))
-        self.ours = not self.dir.exists()
-        if self.ours:
+        if not self.dir.exists():
+            atexit.register(self.hosts, "down")  # first, as it may be half up when all is called off
             self.hosts("up", "-n", str(size), "--link")
         lines = self.hosts("env").stdout.splitlines()
         pairs = (line.partition("=") for line in lines)
@@ -77,10 +77,6 @@ class Bed:
 
     def address(self, host):
         return self.addresses[int(host[1:]) - 1]
-
-    def down(self):
-        if self.ours:
-            self.hosts("down")
 
 
 class Node:
@@ -235,9 +231,9 @@ class Cluster:
     def __init__(self):
         shutil.rmtree(LOGS, ignore_errors=True)
         self.bed = Bed(2)
-        atexit.register(self.down)
         self.images = ImageServer(self.bed.settings["BED_MACHINE"])
         self.nodes = []
+        atexit.register(self.down)
 
     def begin(self, host):
         node = Node(self.bed, host)
@@ -261,7 +257,6 @@ class Cluster:
             if node.running():
                 node.kill()
         self.images.close()
-        self.bed.down()
 
 
 @functools.lru_cache(maxsize=None)
