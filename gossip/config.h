@@ -41,7 +41,7 @@ struct Config {
   /// From first suspicion to `dead` with all witnesses, and with only as many as are needed at
   /// least. The first is the pause tolerance: whatever is silent for longer, is buried. 2 s - 60 s.
   Duration dead_after_min = milliseconds(2800);
-  Duration dead_after_max = milliseconds(5600);
+  Duration dead_after_max = milliseconds(4200);
   /// The same if its host's kernel still answers: a stopped or starved process. >= dead_after_max.
   Duration frozen_after = milliseconds(6500);
   /// A tick that comes so late means that this node itself was stopped; it then blames nobody for
@@ -67,6 +67,8 @@ struct Config {
   /// Views whose digests differ are compared at most this often, so that a burst of changes is not
   /// chased while it is still on its way. 50 ms - 1 s.
   Duration sync_gap = milliseconds(200);
+  /// And how often at most until somebody's view is one's own. 1 - 10.
+  int sync_tries = 6;
   /// How often a node tries one seed or dead member, in case a partition has healed: the time to
   /// heal for small clusters against probes into the void. 1 s - 60 s.
   Duration reconnect = seconds(5);

@@ -22,7 +22,8 @@ using Time = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 /// it.
 using Incarnation = std::uint64_t;
 
-/// Drawn anew at each start: tells a member that forgot everything from one that was merely silent.
+/// New at each start: tells a member that forgot everything from one that was merely silent. The
+/// wall clock's seconds above 32 random bits, so that of two lives the earlier is the smaller one.
 using BootId = std::uint64_t;
 
 /// IPv4, as the rest of the node; host byte order.
@@ -80,11 +81,12 @@ constexpr MemberState OnWire(MemberState state) {
 /// order they arrive; equal ones differ in their witnesses at most, and those add up.
 ///
 /// An incarnation belongs to a life of a process, so an accusation is about one boot: two lives
-/// that meet in one incarnation (a restart without memory) are told apart by boot id, arbitrarily
-/// but alike on all nodes, until the living one has heard of the other and raised its incarnation.
+/// that meet in one incarnation (a restart without memory, a name given twice) are told apart by
+/// boot id, alike on all nodes. The earlier wins, so that a newcomer cannot displace who was there;
+/// if that one is gone, the newcomer hears of it, makes sure, and raises its incarnation.
 inline std::strong_ordering Compare(const Statement& a, const Statement& b) {
   if (const auto order = a.incarnation <=> b.incarnation; order != 0) return order;
-  if (const auto order = a.boot <=> b.boot; order != 0) return order;
+  if (const auto order = b.boot <=> a.boot; order != 0) return order;
   return OnWire(a.state) <=> OnWire(b.state);
 }
 
@@ -100,6 +102,7 @@ struct Item {
 /// What one node knows of one member.
 struct Member {
   Statement said;            ///< with this node's own verdict as its state
+  std::uint64_t place = 0;   ///< Hash(name): where on the ring, in which bucket
   Time since = {};           ///< when it came to be in this state
   Time suspected = {};       ///< when this node first heard of the present suspicion
   Duration round_trip = {};  ///< of the last probe that it answered; 0: none yet

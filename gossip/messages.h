@@ -83,8 +83,8 @@ struct Entries {
     bool operator==(const Entry&) const = default;
   };
   std::uint32_t buckets = 0;  ///< into how many the names are cut
-  std::vector<std::uint32_t> covered;
-  std::vector<Entry> entries;
+  std::vector<std::uint32_t> covered = {};
+  std::vector<Entry> entries = {};
   bool operator==(const Entries&) const = default;
 };
 

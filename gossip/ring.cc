@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gossip/ring.h"
+
+#include <algorithm>
+
+#include "gossip/random.h"
+
+namespace sf::gossip {
+namespace {
+
+bool Before(const Member* a, const Member* b) {
+  return a->place != b->place ? a->place < b->place : a->said.name < b->said.name;
+}
+
+bool Testified(const Member& witness, const Statement& accusation) {
+  return std::ranges::any_of(accusation.witnesses, [&witness](const Witness& known) {
+    return known.name == witness.said.name;
+  });
+}
+
+}  // namespace
+
+void Ring::Add(const Member& member) {
+  const auto spot = std::ranges::lower_bound(members_, &member, Before);
+  if (spot == members_.end() || *spot != &member) members_.insert(spot, &member);
+}
+
+void Ring::Remove(const Member& member) {
+  if (const auto index = IndexOf(member)) {
+    members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(*index));
+  }
+}
+
+const Member* Ring::Target(const Member& self, std::uint64_t round) const {
+  const auto index = IndexOf(self);
+  if (!index || size() < 2) return nullptr;
+  return &at(*index + 1 + Mix(round) % (size() - 1));
+}
+
+std::vector<const Member*> Ring::Confirmers(const Member& member, std::size_t count) const {
+  std::vector<const Member*> found;
+  const auto index = IndexOf(member);
+  if (!index) return found;
+  for (std::size_t i = 1; i < size() && found.size() < count; ++i) {
+    const Member& next = at(*index + i);
+    if (next.said.state == MemberState::kAlive && !Testified(next, member.said)) {
+      found.push_back(&next);
+    }
+  }
+  return found;
+}
+
+std::vector<const Member*> Ring::Children(const Member& root, const Member& of,
+                                          std::size_t fan_out) const {
+  std::vector<const Member*> children;
+  const auto top = IndexOf(root);
+  const auto own = IndexOf(of);
+  if (!top || !own) return children;
+  const std::size_t position = (*own + size() - *top) % size();
+  const std::size_t first = position * fan_out + 1;
+  for (std::size_t i = first; i < first + fan_out && i < size(); ++i) {
+    children.push_back(&at(*top + i));
+  }
+  return children;
+}
+
+std::optional<std::size_t> Ring::IndexOf(const Member& member) const {
+  const auto spot = std::ranges::lower_bound(members_, &member, Before);
+  if (spot == members_.end() || *spot != &member) return std::nullopt;
+  return static_cast<std::size_t>(spot - members_.begin());
+}
+
+}  // namespace sf::gossip

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "gossip/member.h"
+
+namespace sf::gossip {
+
+/// The members that may still answer (alive, suspect, unreachable), in one shuffled order that is
+/// the same on every node because it is that of their names' hashes.
+///
+/// Three things are read from it, and need no word between nodes: who probes whom (SWIM's
+/// round-robin, section 4.3, made common to all), who double-checks a suspicion, and the tree along
+/// which news runs. Views that differ for a moment bend all three a little and break none.
+///
+/// Thread: loop. Members are borrowed and must outlive their place here.
+class Ring {
+ public:
+  void Add(const Member& member);
+  void Remove(const Member& member);
+
+  std::size_t size() const { return members_.size(); }
+  const Member& at(std::size_t index) const { return *members_[index % members_.size()]; }
+
+  /// Whom `self` probes in this round. In one round everyone is the target of exactly one member.
+  /// Nobody if `self` is alone.
+  const Member* Target(const Member& self, std::uint64_t round) const;
+
+  /// The `count` live members that follow `member`, without those that have testified already.
+  std::vector<const Member*> Confirmers(const Member& member, std::size_t count) const;
+
+  /// Whom `of` tells what began at `root`: its children in a complete tree of degree `fan_out` laid
+  /// over the ring from the root on.
+  std::vector<const Member*> Children(const Member& root, const Member& of,
+                                      std::size_t fan_out) const;
+
+ private:
+  std::optional<std::size_t> IndexOf(const Member& member) const;
+
+  std::vector<const Member*> members_;  // by (place, name)
+};
+
+}  // namespace sf::gossip
