@@ -257,7 +257,7 @@ std::vector<ConfigOption> ImageOptions() {
        Number(&Config::image_max_gib, 1, 1 << 20)},
       {"IMAGE_CHECK_INTERVAL", "SECONDS",
        "How long a cached image is used before its source is asked for a newer one.", "60",
-       Seconds(&Config::image_check_interval, 0, 86400 * 365)},
+       Seconds(&Config::image_check_interval, 1, 86400 * 365)},
       {"IMAGE_STALL_TIMEOUT", "SECONDS", "A fetch that gets nothing for so long has failed.", "30",
        Seconds(&Config::image_stall_timeout, 1, 86400)},
   };

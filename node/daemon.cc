@@ -116,19 +116,21 @@ Result<std::unique_ptr<Daemon>> Daemon::Build(const Config& config) {
   Templates templates = TRY(Templates::Load(config.template_path));
   TRY(compute::CheckDomainTemplate(templates));
   TRY(MakeFolders(config.storage_path));
+  StorageLock lock = TRY(StorageLock::Take(config.storage_path));
   const compute::VirtType virt_type = TRY(ChooseVirtType(config));
   auto store = OpenStore(config);
   const Shared shared = TRY(ReadShared(*store));
-  auto daemon = std::unique_ptr<Daemon>(
-      new Daemon(config, std::move(store), std::move(templates), shared, virt_type));
+  auto daemon = std::unique_ptr<Daemon>(new Daemon(config, std::move(lock), std::move(store),
+                                                   std::move(templates), shared, virt_type));
   TRY(daemon->cache_.Recover());
   TRY(daemon->store_->nodes.Register(daemon->Describe()));
   return daemon;
 }
 
-Daemon::Daemon(const Config& config, std::unique_ptr<store::Store> store, Templates templates,
-               const Shared& shared, compute::VirtType virt_type)
+Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::Store> store,
+               Templates templates, const Shared& shared, compute::VirtType virt_type)
     : config_(config),
+      lock_(std::move(lock)),
       store_(std::move(store)),
       templates_(std::move(templates)),
       hypervisor_(config.libvirt_uri, shared.cluster_id),

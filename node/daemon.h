@@ -18,6 +18,7 @@
 #include "node/reconcile/image_fetcher.h"
 #include "node/reconcile/instance_builder.h"
 #include "node/reconcile/reconciler.h"
+#include "node/storage_lock.h"
 #include "node/store/store.h"
 #include "templates/render.h"
 
@@ -41,8 +42,8 @@ class Daemon {
     std::string token_secret;
   };
 
-  Daemon(const Config& config, std::unique_ptr<store::Store> store, Templates templates,
-         const Shared& shared, compute::VirtType virt_type);
+  Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::Store> store,
+         Templates templates, const Shared& shared, compute::VirtType virt_type);
 
   static Result<Shared> ReadShared(store::Store& store);
   void Schedule();
@@ -51,6 +52,7 @@ class Daemon {
   NodeRecord Describe() const;
 
   const Config config_;
+  const StorageLock lock_;
   EventLoop loop_;
   Metrics metrics_;
   const std::unique_ptr<store::Store> store_;

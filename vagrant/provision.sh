@@ -57,7 +57,7 @@ LIST
       test) tr -s ' \n' '\n' <<'LIST'
         clang-format clang-tidy python3 curl wrk
         libxml2-utils util-linux procps iputils-ping iputils-arping tcpdump
-        busybox-static cpio dosfstools mtools syslinux syslinux-common
+        busybox-static cpio dosfstools mtools syslinux syslinux-common zstd
         mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage
 LIST
       ;;

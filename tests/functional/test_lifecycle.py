@@ -58,9 +58,15 @@ class StopAndStart(NodeTest):
         self.assertEqual(0, self.node.ended(10))
 
     def test_a_second_daemon_on_the_same_port_says_so_and_ends(self):
-        done = self.node.tool("run")
+        done = self.node.tool("run", options={"STORAGE_PATH": "/srv/other"})
         self.assertNotEqual(0, done.returncode)
         self.assertIn("13000", done.stderr)
+        self.assertTrue(self.node.running())
+
+    def test_a_second_daemon_on_the_same_storage_touches_nothing_of_the_first(self):
+        done = self.node.tool("run", options={"API_PORT": "13999"})
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("another sf-node uses /srv/shakenfist", done.stderr)
         self.assertTrue(self.node.running())
 
     def test_libvirtd_may_be_restarted(self):

@@ -121,13 +121,14 @@ TEST_CASE("ParseInstanceRequest: strangers' texts of any content survive the dat
   json body = ClientBody();
   const std::string nasty("'\"<>&{{x}}]]>\n\0\x01 \xf0\x9f\x98\x80", 22);
   body["ssh_key"] = nasty;
-  body["metadata"] = {{nasty, nasty}};
+  const std::string key = "'\"<>&{{x}}]]> \xf0\x9f\x98\x80";
+  body["metadata"] = {{key, nasty}};
   const auto instance = ParseInstanceRequest(body, kTeam);
   REQUIRE(instance);
   const auto stored = ParseInstanceSpecJson(ToJson(instance->spec).dump());
   REQUIRE(stored);
   CHECK(stored->ssh_key == nasty);
-  CHECK(instance->metadata[nasty] == nasty);
+  CHECK(instance->metadata[key] == nasty);
 }
 
 }  // namespace sf::api
