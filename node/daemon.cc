@@ -232,19 +232,18 @@ NodeRecord Daemon::Describe() const {
     log::Error("this host's capacity is unknown error={}", host.error().message);
     return node;
   }
-  const auto scaled = [](double amount, double ratio) {
-    return static_cast<std::int64_t>(std::max(0.0, amount * ratio));
+  const auto offered = [](std::uint64_t amount, std::uint64_t reserve, double ratio) {
+    const std::uint64_t left = amount - std::min(amount, reserve);
+    return static_cast<std::int64_t>(static_cast<double>(left) * ratio);
   };
-  node.limit.cpus = scaled(host->cpus, config_.cpu_overcommit_ratio);
-  const double memory_mb = static_cast<double>(host->memory.total_bytes / kMegabyte);
-  node.limit.memory_mb = scaled(memory_mb - static_cast<double>(config_.ram_reserve_mib),
-                                config_.ram_overcommit_ratio);
-  // Instances may have what is free and what they already take up, however full others made the
-  // disk.
+  node.limit.cpus =
+      offered(static_cast<std::uint64_t>(host->cpus), 0, config_.cpu_overcommit_ratio);
+  node.limit.memory_mb = offered(host->memory.total_bytes / kMegabyte, config_.ram_reserve_mib,
+                                 config_.ram_overcommit_ratio);
+  // Instances may have what is free and what they already take up, however full others made it.
   const auto taken = compute::AllocatedBytes(host_.instances_folder);
-  const double disk_gb =
-      static_cast<double>((host->disk.free_bytes + taken.value_or(0)) / kGigabyte);
-  node.limit.disk_gb = scaled(disk_gb - static_cast<double>(config_.disk_reserve_gib), 1);
+  const std::uint64_t disk_bytes = host->disk.free_bytes + taken.value_or(0);
+  node.limit.disk_gb = offered(disk_bytes / kGigabyte, config_.disk_reserve_gib, 1);
   return node;
 }
 

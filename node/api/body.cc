@@ -101,7 +101,7 @@ Result<bool> Fields::Flag(const char* key, bool otherwise) const {
   if (value == nullptr) return otherwise;
   if (value->is_boolean()) return value->get<bool>();
   if (*value == "true" || *value == "True") return true;
-  if (*value == "false" || *value == "False" || *value == "") return false;
+  if (*value == "false" || *value == "False" || *value == json("")) return false;
   return Fail(Code::kInvalid, "{} is neither true nor false", Name(key));
 }
 

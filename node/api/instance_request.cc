@@ -35,9 +35,8 @@ bool IsInstanceName(std::string_view name) {
 
 /// "Falsy", as the contract has it: what a client would send to say nothing.
 bool IsFalsy(const json& value) {
-  return value.is_null() || value == false || (value.is_string() && value == "") ||
-         (value.is_number() && value == 0) ||
-         ((value.is_array() || value.is_object()) && value.empty());
+  return value.is_null() || value == false || value == json("") || value == 0 ||
+         (value.is_structured() && value.empty());
 }
 
 Result<DiskSpec> ParseDisk(const json& entry, const std::string& where) {

@@ -53,9 +53,9 @@ Result<void> MakePrivate(const std::filesystem::path& file) {
 
 Result<void> InstanceBuilder::Build(const InstanceId& id) {
   Steps steps("build", metrics_);
-  const auto claimed = steps.Run("claim", [&] { return store_.instances.Claim(id); });
-  if (!claimed && claimed.error().code == Code::kConflict)
-    return {};  // Deleted or failed meanwhile.
+  auto claimed = steps.Run("claim", [&] { return store_.instances.Claim(id); });
+  // Deleted or failed meanwhile.
+  if (!claimed && claimed.error().code == Code::kConflict) return {};
   if (!claimed) return claimed;
   Instance instance = TRY(store_.instances.Find(id));
 
@@ -73,7 +73,7 @@ Result<void> InstanceBuilder::Build(const InstanceId& id) {
 
   std::vector<std::string> digests;
   for (const auto& image : images->of_disk) digests.push_back(image ? image->sha256 : "");
-  const auto done = steps.Run("record", [&] {
+  auto done = steps.Run("record", [&] {
     return store_.instances.Built(instance, digests,
                                   {.object_type = "instance",
                                    .object = id.value,
@@ -251,7 +251,7 @@ Result<void> InstanceBuilder::Restart(const InstanceId& id) {
   Steps steps("restart", metrics_);
   Instance instance = TRY(store_.instances.Find(id));
   if (instance.state != InstanceState::kCreated || !instance.power_wanted) return {};
-  const auto started = Start(instance, steps);
+  auto started = Start(instance, steps);
   if (!started && started.error().code == Code::kUnavailable) return started;
   if (!started) {
     // Its disks are kept: a person may still want what is on them.
@@ -284,7 +284,7 @@ Result<void> InstanceBuilder::Remove(const InstanceId& id, bool has_row) {
   TRY(steps.Run("libvirt", [&] { return hypervisor_.Remove(id); }));
   TRY(steps.Run("files", [&] { return Undo(id); }));
   if (has_row) {
-    const auto deleted = steps.Run("record", [&] { return store_.instances.Deleted(id); });
+    auto deleted = steps.Run("record", [&] { return store_.instances.Deleted(id); });
     if (!deleted && deleted.error().code != Code::kConflict) return deleted;
   }
   log::Info("instance removed instance={} seconds={:.3f}", id, steps.seconds());

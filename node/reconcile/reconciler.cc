@@ -18,6 +18,8 @@ template <class... Bodies>
 struct Overloaded : Bodies... {
   using Bodies::operator()...;
 };
+template <class... Bodies>
+Overloaded(Bodies...) -> Overloaded<Bodies...>;  // clang 14 does not deduce it by itself.
 
 /// The instances that have a folder here. Other names are not ours to touch.
 Result<std::set<InstanceId>> ReadFolders(const std::filesystem::path& instances_folder) {
