@@ -5,6 +5,16 @@
 #include <bit>
 
 namespace sf::gossip {
+namespace {
+
+constexpr std::uint64_t kTestimony = std::uint64_t{1} << 63;
+
+Broadcasts::Subject SubjectOf(const Statement& statement) {
+  if (statement.witnesses.empty()) return {statement.name, 0};
+  return {statement.name, kTestimony | Hash(statement.witnesses.front().name.value)};
+}
+
+}  // namespace
 
 struct Broadcasts::Round {
   Time now;
@@ -28,8 +38,17 @@ std::uint32_t Broadcasts::IdOf(const Announced& announced) {
 }
 
 void Broadcasts::Spread(const Statement& statement, const NodeId& root, const NodeId& source,
-                        Time now) {
-  Begin({statement.name, 0}, IdOf(statement), Tell{statement, root}, root, source, now);
+                        Time now, bool stand_in) {
+  const Subject subject = SubjectOf(statement);
+  if (subject.second == 0) {  // The member's own word answers whatever was testified against it.
+    const auto first = rumours_.lower_bound({statement.name, kTestimony});
+    std::vector<Subject> answered;
+    for (auto it = first; it != rumours_.end() && it->first.first == statement.name; ++it) {
+      answered.push_back(it->first);
+    }
+    for (const Subject& testimony : answered) Erase(testimony);
+  }
+  Begin(subject, IdOf(statement), Tell{statement, root}, root, source, now).stand_in = stand_in;
 }
 
 void Broadcasts::Spread(Announced announced, const NodeId& source, Time now) {
@@ -37,8 +56,8 @@ void Broadcasts::Spread(Announced announced, const NodeId& source, Time now) {
   Begin(subject, IdOf(announced), announced, announced.root, source, now);
 }
 
-void Broadcasts::Begin(Subject subject, std::uint32_t id, const Part& part, const NodeId& root,
-                       const NodeId& source, Time now) {
+Broadcasts::Rumour& Broadcasts::Begin(Subject subject, std::uint32_t id, const Part& part,
+                                      const NodeId& root, const NodeId& source, Time now) {
   Erase(subject);
   if (rumours_.size() >= config_.max_rumours) Erase(Subject(due_.begin()->second));
   by_id_[id] = subject;
@@ -47,6 +66,7 @@ void Broadcasts::Begin(Subject subject, std::uint32_t id, const Part& part, cons
   rumour.next_random = now + config_.push_retry;
   rumour.due = now;
   due_.emplace(now, std::move(subject));
+  return rumour;
 }
 
 void Broadcasts::Erase(const Subject& subject) {
@@ -93,6 +113,8 @@ void Broadcasts::Tick(Time now, const Ring& ring, const std::map<NodeId, Member>
       rumour.rooted = true;
       rumour.settled.insert({self.said.name, rumour.source});
       OweChildren(rumour, self, round);
+      const auto root = members.find(rumour.root);
+      if (rumour.stand_in && root != members.end()) OweChildren(rumour, root->second, round);
     }
     PayDebts(rumour, round);
     PushAtRandom(rumour, round);
@@ -118,17 +140,18 @@ void Broadcasts::PayDebts(Rumour& rumour, const Round& round) const {
     const bool gone =
         entry == round.members.end() || entry->second.said.state >= MemberState::kDead;
     const bool alive = !gone && entry->second.said.state == MemberState::kAlive;
-    if (owed.due <= round.now && (gone || owed.tries >= (alive ? config_.push_tries : 2))) {
+    const bool hopeless = !gone && entry->second.said.state == MemberState::kUnreachable;
+    if (owed.due <= round.now && (gone || owed.tries >= (hopeless ? 2 : config_.push_tries))) {
       rumour.settled.insert(name);
       debt = rumour.debts.erase(debt);
       continue;
     }
     if (owed.due <= round.now) {
       round.outbox.AddEncoded(entry->second.said.address, rumour.encoded);
-      owed.due = round.now + config_.push_retry * (1 << owed.tries);
-      // Whoever is silent, be it for a moment, has not told its children either. And one that is
-      // known to be silent will not.
-      if (++owed.tries == (alive ? 2 : 1)) orphaned.push_back(&entry->second);
+      owed.due = round.now + config_.push_retry * (1 << std::min(owed.tries, 3));
+      // Whoever stays silent has not told its children either. One that is known to be silent will
+      // not, so they are told at once.
+      if (++owed.tries == (alive ? config_.orphaned_at : 1)) orphaned.push_back(&entry->second);
     }
     ++debt;
   }
@@ -149,7 +172,7 @@ void Broadcasts::PushAtRandom(Rumour& rumour, const Round& round) {
     round.outbox.AddEncoded(peer.said.address, rumour.encoded);
   }
   ++rumour.random_pushes;
-  rumour.next_random = round.now + config_.push_retry * (1 << std::min(rumour.random_pushes, 4));
+  rumour.next_random = round.now + config_.push_retry * (1 << std::min(rumour.random_pushes, 3));
 }
 
 Time Broadcasts::NextOf(const Rumour& rumour) const {

@@ -20,24 +20,29 @@ namespace sf::gossip {
 ///
 /// News is forwarded on first receipt, down a tree over all members: everyone has it after
 /// ceil(log4 n) hops and n - 1 datagrams, where SWIM's piggybacking waits for probes and a push on
-/// a timer takes 2 ln n / rate. Each push is owed until it is acknowledged. A child that does not
-/// acknowledge the first one loses its children to us, so a dead inner node costs one retry, not a
-/// subtree. Beside the tree each node tells random members until one knew already: that repairs
-/// where views, and so trees, differ. Who is missed even so finds out at the next ping, whose view
-/// digest differs, and pulls; so nothing depends on a number of copies being large enough.
+/// a timer takes 2 ln n / rate. Each push is owed until it is acknowledged. A child that stays
+/// silent loses its children to us, so a dead inner node costs a moment, not a subtree. Beside the
+/// tree each node tells random members until one knew already: that repairs where views, and so
+/// trees, differ. Who is missed even so finds out at the next ping, whose view digest differs, and
+/// pulls; so nothing depends on a number of copies being large enough.
 ///
-/// One rumour per subject: a newer one replaces the older, so the queue cannot outgrow the table.
+/// One rumour per subject: a newer one replaces the older, so the queue cannot outgrow the table. A
+/// testimony is a subject of its own and travels alone: were it merged with others on its way, some
+/// would learn of it along one tree and so not pass it on along the other, and whoever depends on
+/// them there would wait.
 ///
 /// Thread: loop.
 class Broadcasts {
  public:
-  /// Whose statement (slot 0) or which item of whom (1 + its key).
+  /// Whose statement (slot 0), which item of whom (1 + its key), or whose testimony against whom.
   using Subject = std::pair<NodeId, std::uint64_t>;
 
   Broadcasts(const Config& config, Random& random) : config_(config), random_(random) {}
 
-  /// Begins or goes on to spread a rumour, except to `source`, who told us.
-  void Spread(const Statement& statement, const NodeId& root, const NodeId& source, Time now);
+  /// Begins or goes on to spread a rumour, except to `source`, who told us. If the root could not
+  /// tell its own children, we stand in for it.
+  void Spread(const Statement& statement, const NodeId& root, const NodeId& source, Time now,
+              bool stand_in = false);
   void Spread(Announced announced, const NodeId& source, Time now);
 
   void OnHeard(const Heard& heard, const NodeId& from);
@@ -63,6 +68,7 @@ class Broadcasts {
     std::string encoded;
     NodeId root;
     NodeId source;
+    bool stand_in = false;
     bool rooted = false;  ///< its children in the tree are among the debts
     std::map<NodeId, Debt> debts = {};
     std::set<NodeId> settled = {};  ///< acknowledged or given up
@@ -73,8 +79,8 @@ class Broadcasts {
   };
   struct Round;  // what Tick hands down
 
-  void Begin(Subject subject, std::uint32_t id, const Part& part, const NodeId& root,
-             const NodeId& source, Time now);
+  Rumour& Begin(Subject subject, std::uint32_t id, const Part& part, const NodeId& root,
+                const NodeId& source, Time now);
   void Erase(const Subject& subject);
   void Reschedule(const Subject& subject, Rumour& rumour, Time due);
   void OweChildren(Rumour& rumour, const Member& of, const Round& round) const;

@@ -168,8 +168,9 @@ void Gossip::TickProbe(Time now) {
   if (ProbeDue(now) <= now) {
     const std::uint64_t round = Round(now);
     SendPing(*membership_.ring().Target(self(), round), now);
-    // Lifeguard stretches a doubtful prober's period too: it sits out so many rounds.
-    next_round_ = round + static_cast<std::uint64_t>(health_.multiplier());
+    // Lifeguard stretches a doubtful prober's period with its timeouts. Here its turn would go
+    // unfilled, and it would take as much longer to find out that it is well again.
+    next_round_ = round + 1;
   }
   Prober::Due due = prober_.Tick(now);
   for (const std::uint32_t sequence : due.need_help) AskHelpers(sequence, now);
@@ -232,15 +233,17 @@ Statement Gossip::OwnTestimony(const Member& accused, Evidence evidence) const {
 void Gossip::Accuse(const NodeId& name, Evidence evidence, Time now) {
   const Member* const accused = membership_.Find(name);
   if (accused == nullptr || accused == &self() || accused->said.state >= MemberState::kDead) return;
-  if (Believe(OwnTestimony(*accused, evidence), now) != Outcome::kNews) return;
-  outbox_.Add(accused->said.address, Tell{accused->said, self().said.name});
-  broadcasts_.Spread(accused->said, self().said.name, {}, now);
+  if (accused->said.witnesses.size() >= kEnoughWitnesses) return;
+  const Statement testimony = OwnTestimony(*accused, evidence);
+  if (Believe(testimony, now) != Outcome::kNews) return;
+  outbox_.Add(accused->said.address, Tell{testimony, self().said.name});
+  broadcasts_.Spread(testimony, self().said.name, {}, now);
 }
 
 /// Instead of waiting for the next rounds' probers, a few members look for themselves at once.
 void Gossip::Confirm(const NodeId& name, Time now) {
   const Member& accused = *membership_.Find(name);
-  if (accused.said.witnesses.size() >= kMaxWitnesses || prober_.IsProbing(name)) return;
+  if (accused.said.witnesses.size() >= kEnoughWitnesses || prober_.IsProbing(name)) return;
   const auto confirmers = membership_.ring().Confirmers(accused, config_.confirmers);
   if (std::ranges::find(confirmers, &self()) != confirmers.end()) SendPing(accused, now);
 }

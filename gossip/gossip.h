@@ -124,7 +124,7 @@ class Gossip {
   void Correct(const Sender& from);
   void CompareViews(std::uint64_t view, const Address& with, Time now);
   void Pursue(const Address& with, Time now);
-  const NodeId& RootFor(const NodeId& root, bool from_outsider) const;
+  const NodeId& RootFor(const NodeId& root) const;
   void FollowClock(std::uint64_t milliseconds, Time now);
 
   void TickJoin(Time now);

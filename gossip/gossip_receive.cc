@@ -65,7 +65,10 @@ void Gossip::On(const Tell& tell, const Sender& from, Time now) {
   const std::uint32_t id = Broadcasts::IdOf(heard);
   const bool about_self = heard.name == self().said.name;
   const Member* const teller = membership_.Find(from.name);
-  const bool outsider = teller == nullptr || teller->said.state >= MemberState::kDead;
+  // A joiner knows of nobody whom to tell: who hears of it from itself does that for it.
+  const bool stand_in = heard.name == from.name && tell.root == from.name &&
+                        (teller == nullptr || teller->said.state >= MemberState::kDead ||
+                         teller->said.boot != from.boot);
   const Incarnation before = self().said.incarnation;
 
   const Outcome outcome = about_self ? AnswerTo(heard, now) : Believe(heard, now);
@@ -79,7 +82,7 @@ void Gossip::On(const Tell& tell, const Sender& from, Time now) {
   }
   if (outcome == Outcome::kKnown) broadcasts_.OnKnownBy(id, from.name);
   if (outcome == Outcome::kNews) {
-    broadcasts_.Spread(subject->said, RootFor(tell.root, outsider), from.name, now);
+    broadcasts_.Spread(heard, RootFor(tell.root), from.name, now, stand_in);
   }
 }
 
@@ -91,15 +94,15 @@ void Gossip::On(const Announced& announced, const Sender& from, Time now) {
   if (outcome != Outcome::kNews) return broadcasts_.OnKnownBy(id, from.name);
   last_change_ = now;
   Announced onward = announced;
-  onward.root = RootFor(announced.root, false);
+  onward.root = RootFor(announced.root);
   broadcasts_.Spread(std::move(onward), from.name, now);
 }
 
-/// A joiner knows of nobody whom to tell: who hears of it from itself begins the tree instead.
-const NodeId& Gossip::RootFor(const NodeId& root, bool from_outsider) const {
+/// Where one cannot tell one's place in the tree, one begins another.
+const NodeId& Gossip::RootFor(const NodeId& root) const {
   const Member* const member = membership_.Find(root);
   const bool on_ring = member != nullptr && member->said.state < MemberState::kDead;
-  return on_ring && !from_outsider ? root : self().said.name;
+  return on_ring ? root : self().said.name;
 }
 
 void Gossip::On(const Heard& heard, const Sender& from, Time) {

@@ -52,8 +52,10 @@ struct Witness {
   auto operator<=>(const Witness&) const = default;
 };
 
-/// More witnesses than this add no certainty, only bytes (Lifeguard, section IV-B: K = 3).
-constexpr std::size_t kMaxWitnesses = 3;
+/// More witnesses than these add no certainty, only bytes (Lifeguard, section IV-B: K = 3). As some
+/// testify at the same moment, there may be a few more, and those are kept too.
+constexpr std::size_t kEnoughWitnesses = 3;
+constexpr std::size_t kMaxWitnesses = 6;
 
 /// One sentence about one member: what travels between nodes.
 ///

@@ -199,7 +199,7 @@ Time Membership::DeathOf(const Member& member) const {
   const auto frozen = [](const Witness& w) { return w.evidence == Evidence::kFrozen; };
   if (std::ranges::any_of(witnesses, frozen)) return member.suspected + config_.frozen_after;
   const std::size_t needed = WitnessesNeeded();
-  const std::size_t possible = std::max(needed, std::min(kMaxWitnesses, alive_)) - needed;
+  const std::size_t possible = std::max(needed, std::min(kEnoughWitnesses, alive_)) - needed;
   if (possible == 0) return member.suspected + config_.dead_after_min;
   const auto confirmed = static_cast<double>(std::min(possible, witnesses.size() - needed));
   const double share = std::log(confirmed + 1) / std::log(static_cast<double>(possible) + 1);
