@@ -87,7 +87,10 @@ void Broadcasts::Reschedule(const Subject& subject, Rumour& rumour, Time due) {
 void Broadcasts::OnHeard(const Heard& heard, const NodeId& from) {
   const auto name = by_id_.find(heard.rumour);
   if (name == by_id_.end()) return;
-  if (heard.known) ++rumours_.at(name->second).known_already;
+  Rumour& rumour = rumours_.at(name->second);
+  const auto debt = rumour.debts.find(from);
+  // Who was told twice may know it from us.
+  if (heard.known && (debt == rumour.debts.end() || debt->second.tries < 2)) ++rumour.known_already;
   OnKnownBy(heard.rumour, from);
 }
 

@@ -173,6 +173,7 @@ void Gossip::TickProbe(Time now) {
     next_round_ = round + 1;
   }
   Prober::Due due = prober_.Tick(now);
+  for (const std::uint32_t sequence : due.repeat) RepeatPing(sequence, now);
   for (const std::uint32_t sequence : due.need_help) AskHelpers(sequence, now);
   for (const Prober::Favour& favour : due.fruitless) {
     outbox_.Add(favour.asker, Vouch{favour.asker_sequence, false});
@@ -199,11 +200,14 @@ void Gossip::SendPing(const Member& target, Time now) {
   }
 }
 
+void Gossip::RepeatPing(std::uint32_t sequence, Time now) {
+  outbox_.Add(prober_.at(sequence).address, Ping{sequence, view(), ClusterMilliseconds(now)});
+}
+
 void Gossip::AskHelpers(std::uint32_t sequence, Time now) {
   const Prober::Probe& probe = prober_.at(sequence);
-  // Once more, too: of two pings at 5 % loss one in ten is without an answer, of two pairs one in
-  // a hundred. And the kernel is asked, which can tell a stopped process from a silent host.
-  outbox_.Add(probe.address, Ping{sequence, view(), ClusterMilliseconds(now)});
+  RepeatPing(sequence, now);
+  // The kernel is asked, too: it can tell a stopped process from a silent host.
   kernel_checks_.push_back(probe.target);
   const Ring& ring = membership_.ring();
   const auto patience = static_cast<std::uint32_t>(probe.patience / milliseconds(1));

@@ -131,6 +131,7 @@ class Gossip {
   void TickProbe(Time now);
   void TickReconnect(Time now);
   void TickPursuit(Time now);
+  void RepeatPing(std::uint32_t sequence, Time now);
   void AskHelpers(std::uint32_t sequence, Time now);
   void SendPing(const Member& target, Time now);
   std::uint64_t ClusterMilliseconds(Time now) const;

@@ -38,7 +38,9 @@ void Gossip::On(const Ack& ack, const Sender& from, Time now) {
   if (from.name == self().said.name) return OnRivalAck(ack, from.boot);
   FollowClock(ack.clock, now);
   const Prober::Answered answered = prober_.OnAck(ack.sequence, from.name);
-  if (answered.probe) membership_.NoteRoundTrip(from.name, now - answered.probe->sent);
+  if (answered.probe && answered.probe->stage == 0) {  // Else it may answer a later ping.
+    membership_.NoteRoundTrip(from.name, now - answered.probe->sent);
+  }
   if (answered.favour) {
     outbox_.Add(answered.favour->asker, Vouch{answered.favour->asker_sequence, true});
   }

@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::size_t kMaxFavours = 256;
 
+// Stages of a probe: half of the ping timeout, the other half, and the halves of the indirect one.
+constexpr int kIndirect = 2;
+constexpr int kOver = 4;
+
 }  // namespace
 
 std::uint32_t Prober::Begin(const Member& target, Time now) {
@@ -17,7 +21,7 @@ std::uint32_t Prober::Begin(const Member& target, Time now) {
                           .incarnation = target.said.incarnation,
                           .address = target.said.address,
                           .sent = now,
-                          .due = now + config_.ping_timeout * multiplier,
+                          .due = now + config_.ping_timeout * multiplier / 2,
                           .patience = config_.indirect_timeout * multiplier};
   return sequence_;
 }
@@ -40,7 +44,7 @@ Prober::Answered Prober::OnAck(std::uint32_t sequence, const NodeId& from) {
   if (const auto probe = probes_.find(sequence);
       probe != probes_.end() && probe->second.target == from) {
     // An answer to the ping itself says that this node is well; one through helpers does not.
-    if (!probe->second.indirect) health_.Improve();
+    if (probe->second.stage < kIndirect) health_.Improve();
     answered.probe = std::move(probe->second);
     probes_.erase(probe);
   } else if (const auto favour = favours_.find(sequence);
@@ -53,7 +57,7 @@ Prober::Answered Prober::OnAck(std::uint32_t sequence, const NodeId& from) {
 
 void Prober::OnVouch(std::uint32_t sequence, const NodeId& from, bool reached) {
   const auto probe = probes_.find(sequence);
-  if (probe == probes_.end() || !probe->second.indirect) return;
+  if (probe == probes_.end() || probe->second.stage < kIndirect) return;
   if (reached) {
     probes_.erase(probe);
   } else {
@@ -82,10 +86,10 @@ Prober::Due Prober::Tick(Time now) {
     auto& [sequence, probe] = *entry;
     if (probe.due > now) {
       ++entry;
-    } else if (!probe.indirect) {
-      probe.indirect = true;
-      probe.due = now + probe.patience;
-      due.need_help.push_back(sequence);
+    } else if (++probe.stage < kOver) {
+      const Duration direct = config_.ping_timeout * health_.multiplier();
+      probe.due = now + (probe.stage < kIndirect ? direct : probe.patience) / 2;
+      (probe.stage == kIndirect ? due.need_help : due.repeat).push_back(sequence);
       ++entry;
     } else {
       // Lifeguard: each helper of whom nothing is heard may mean that it is we who hear nothing.

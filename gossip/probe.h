@@ -17,9 +17,11 @@ namespace sf::gossip {
 /// Probes under way: SWIM's ping, and its ping-req through helpers (section 3.1), as asker and as
 /// helper. Decides nothing but who was silent; when to probe whom is Gossip's business.
 ///
-/// A verdict comes after two timeouts, not at the end of the period. A helper that hears nothing
-/// says so at 80 % of the asker's patience (Lifeguard's nack): later it would arrive when nobody
-/// waits for it any more, and count as this node's own deafness.
+/// A verdict comes after two timeouts, not at the end of the period, and after four pings, one in
+/// each half of each timeout: at 10 % loss one probe in five loses its first ping or the answer,
+/// and one in eight hundred all four. A helper that hears nothing says so at 80 % of the asker's
+/// patience (Lifeguard's nack): later it would arrive when nobody waits for it any more, and count
+/// as this node's own deafness.
 ///
 /// Thread: loop.
 class Prober {
@@ -32,8 +34,8 @@ class Prober {
     Time sent = {};
     Time due = {};
     Duration patience = {};  ///< of the indirect half
-    bool indirect = false;
-    bool frozen = false;  ///< its kernel accepts connections
+    int stage = 0;           ///< how many of the four quarters have passed
+    bool frozen = false;     ///< its kernel accepts connections
     std::size_t asked = 0;
     std::set<NodeId> vouched = {};  ///< helpers that answered, whatever they said
   };
@@ -43,8 +45,10 @@ class Prober {
     std::uint32_t asker_sequence = 0;
     Time due = {};
   };
-  /// What is due: probes to get help for, probes that failed, favours that came to nothing.
+  /// What is due: pings to repeat, probes to get help for, probes that failed, favours that came to
+  /// nothing.
   struct Due {
+    std::vector<std::uint32_t> repeat;
     std::vector<std::uint32_t> need_help;
     std::vector<Probe> failed;
     std::vector<Favour> fruitless;

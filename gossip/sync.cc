@@ -119,10 +119,14 @@ std::vector<Part> Reconcile(const Membership& membership, const Entries& theirs,
     const Statement& said = member->said;
     const auto order = Compare(said, entry.statement);
     const bool more_witnesses = said.witnesses.size() > entry.statement.witnesses.size();
-    const bool more_items = said.boot == entry.statement.boot && member->complete > entry.complete;
-    if (order > 0 || (order == 0 && (more_witnesses || more_items))) lacking.Add(*member);
-    if (said.boot == entry.statement.boot && member->complete < entry.complete) {
+    if (order > 0 || (order == 0 && more_witnesses)) lacking.Add(*member);
+    if (said.boot != entry.statement.boot) continue;
+    if (member->complete < entry.complete) {
       parts.emplace_back(Want{said.name, said.boot, member->complete});
+    } else if (member->complete > entry.complete) {
+      for (Part& delta : ItemsSince(*member, entry.complete, limit)) {
+        parts.push_back(std::move(delta));
+      }
     }
   }
   for (const std::uint32_t bucket : theirs.covered) {

@@ -14,8 +14,10 @@ namespace sf::gossip {
 ///   A, whose view is not B's:    Buckets: a hash for each bucket of names
 ///   B, for buckets that differ:  Entries: all that it knows there, each member with its version
 ///                                (none at all if no bucket differs)
-///   A, having believed that:     Entries: what B lacks; Want: what itself lacks of announced items
-///   B or A, when wanted:         Delta: the items, from the version on that the other has
+///   A, having believed that:     Entries: the statements that B lacks; Delta: the items that B
+///   lacks,
+///                                from the version on that it has; Want: which items A lacks
+///   B or A, when wanted:         Delta
 ///
 /// A joiner begins with a view of itself alone, so its first exchange is the whole push and pull.
 /// A lost datagram loses nothing but time: views go on differing, and so A goes on asking.
