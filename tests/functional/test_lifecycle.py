@@ -58,7 +58,7 @@ class StopAndStart(NodeTest):
         self.assertEqual(0, self.node.ended(10))
 
     def test_a_second_daemon_on_the_same_port_says_so_and_ends(self):
-        done = self.node.tool("run", options={"STORAGE_PATH": "/srv/other"})
+        done = self.node.tool("run", options={"STORAGE_PATH": "/srv/elsewhere"})
         self.assertNotEqual(0, done.returncode)
         self.assertIn("13000", done.stderr)
         self.assertTrue(self.node.running())
@@ -81,8 +81,11 @@ class StopAndStart(NodeTest):
 
 
 class Subcommands(NodeTest):
+    # A second daemon on the first one's storage would be refused for that alone.
+    ELSEWHERE = {"STORAGE_PATH": "/srv/elsewhere"}
+
     def refused(self, words, options, *texts):
-        done = self.node.tool(*words, options=options)
+        done = self.node.tool(*words, options=self.ELSEWHERE | options)
         self.assertNotEqual(0, done.returncode, done)
         self.assertTrue(done.stderr.startswith("sf-node: "), done)
         self.assertEqual(1, done.stderr.count("\n"), done)
@@ -115,7 +118,7 @@ class Subcommands(NodeTest):
 
     def test_a_wrong_password_is_said_at_once_and_not_shown(self):
         url = self.node.options["SQL_URL"].replace("sfpass", "wr0ng-pass")
-        done = self.node.tool("run", options={"SQL_URL": url})
+        done = self.node.tool("run", options=self.ELSEWHERE | {"SQL_URL": url})
         self.assertNotEqual(0, done.returncode)
         self.assertIn("denied", done.stderr)
         self.assertNotIn("wr0ng-pass", done.stderr)
@@ -167,7 +170,7 @@ class Subcommands(NodeTest):
         tables = self.bed.sql(database, "SHOW TABLES")
         table = next(row[0] for row in tables if "schema" in row[0])
         self.bed.sql(database, f"UPDATE {table} SET version = 999")
-        done = node.tool("run")
+        done = node.tool("run", options=self.ELSEWHERE)
         self.assertNotEqual(0, done.returncode)
         self.assertIn("999", done.stderr)
         self.bed.hosts("db", "sql", f"DROP DATABASE {database}")
