@@ -96,8 +96,9 @@ Output Gossip::Finish(Time now) {
     const bool alone = membership_.ring().size() == 1 && !seeds_.empty();
     if (!alone) next_join_ = Time::max();
     if (alone && next_join_ == Time::max()) next_join_ = now + config_.join_retry;
-    next_tick_ = std::min({next_tick_, next_join_, next_reconnect_, next_pursuit_,
-                           prober_.next_tick(), ProbeDue(now), rival_ ? rival_->due : Time::max()});
+    next_tick_ =
+        std::min({next_tick_, next_join_, next_reconnect_, next_pursuit_, prober_.next_tick(),
+                  NextTurn().due, rival_ ? rival_->due : Time::max()});
   }
   Output output = {.sends = outbox_.Flush(self().said.name, self().said.boot, config_.max_datagram),
                    .events = std::exchange(events_, {}),
@@ -152,25 +153,25 @@ void Gossip::FollowClock(std::uint64_t shown, Time now) {
     clock_zero_ = now - milliseconds(shown);
 }
 
-std::uint64_t Gossip::Round(Time now) const {
-  return std::max(next_round_, static_cast<std::uint64_t>((now - clock_zero_) / config_.period));
-}
-
-Time Gossip::ProbeDue(Time now) const {
-  const std::uint64_t round = Round(now);
-  const Member* const target = membership_.ring().Target(self(), round);
-  if (target == nullptr) return Time::max();
-  const auto period = static_cast<std::uint64_t>(config_.period.count());
-  return clock_zero_ + Duration(round * period + target->place % period);
+Gossip::Turn Gossip::NextTurn() const {
+  Turn next;
+  const auto first = static_cast<std::uint64_t>(probed_until_ / config_.period);
+  for (const std::uint64_t round : {first, first + 1}) {
+    for (const Member* target : membership_.ring().Targets(self(), round)) {
+      const Duration moment(target->place % static_cast<std::uint64_t>(config_.period.count()));
+      const Duration due = config_.period * static_cast<std::int64_t>(round) + moment;
+      if (due > probed_until_ && clock_zero_ + due < next.due) next = {clock_zero_ + due, target};
+    }
+  }
+  return next;
 }
 
 void Gossip::TickProbe(Time now) {
-  if (ProbeDue(now) <= now) {
-    const std::uint64_t round = Round(now);
-    SendPing(*membership_.ring().Target(self(), round), now);
-    // Lifeguard stretches a doubtful prober's period with its timeouts. Here its turn would go
-    // unfilled, and it would take as much longer to find out that it is well again.
-    next_round_ = round + 1;
+  // The clock may have been set forward by years: turns in rounds that never were are not made up.
+  probed_until_ = std::max(probed_until_, now - clock_zero_ - config_.period);
+  for (Turn turn = NextTurn(); turn.due <= now; turn = NextTurn()) {
+    probed_until_ = turn.due - clock_zero_;
+    if (!prober_.IsProbing(turn.target->said.name)) SendPing(*turn.target, now);
   }
   Prober::Due due = prober_.Tick(now);
   for (const std::uint32_t sequence : due.repeat) RepeatPing(sequence, now);

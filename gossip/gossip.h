@@ -92,6 +92,11 @@ class Gossip {
     int tries = 0;
     Time due = {};
   };
+  /// When this node probes next, and whom.
+  struct Turn {
+    Time due = Time::max();
+    const Member* target = nullptr;
+  };
   struct Sender {
     NodeId name;
     BootId boot = 0;
@@ -135,8 +140,7 @@ class Gossip {
   void AskHelpers(std::uint32_t sequence, Time now);
   void SendPing(const Member& target, Time now);
   std::uint64_t ClusterMilliseconds(Time now) const;
-  std::uint64_t Round(Time now) const;
-  Time ProbeDue(Time now) const;
+  Turn NextTurn() const;
   Statement OwnTestimony(const Member& accused, Evidence evidence) const;
 
   const Config config_;
@@ -151,8 +155,8 @@ class Gossip {
   std::vector<Address> seeds_;
   std::optional<Rival> rival_;
   bool name_taken_ = false;
-  Time clock_zero_;  // when the cluster's clock showed 0, by ours
-  std::uint64_t next_round_ = 0;
+  Time clock_zero_;             // when the cluster's clock showed 0, by ours
+  Duration probed_until_ = {};  // by the cluster's clock
   Time next_join_ = Time::max();
   Time next_reconnect_;
   Time next_sync_ = Time::min();

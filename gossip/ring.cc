@@ -31,10 +31,18 @@ void Ring::Remove(const Member& member) {
   }
 }
 
-const Member* Ring::Target(const Member& self, std::uint64_t round) const {
+std::vector<const Member*> Ring::Targets(const Member& self, std::uint64_t round) const {
+  std::vector<const Member*> targets;
   const auto index = IndexOf(self);
-  if (!index || size() < 2) return nullptr;
-  return &at(*index + 1 + Mix(round) % (size() - 1));
+  if (!index || size() < 2) return targets;
+  const std::size_t shift = 1 + Mix(round) % (size() - 1);
+  for (std::size_t prober = *index + size(); prober > *index; --prober) {
+    const bool own_turn = prober == *index + size();
+    if (!own_turn && at(prober).said.state != MemberState::kUnreachable) break;
+    const Member& target = at(prober + shift);
+    if (&target != &self) targets.push_back(&target);
+  }
+  return targets;
 }
 
 std::vector<const Member*> Ring::Confirmers(const Member& member, std::size_t count) const {

@@ -26,9 +26,10 @@ class Ring {
   std::size_t size() const { return members_.size(); }
   const Member& at(std::size_t index) const { return *members_[index % members_.size()]; }
 
-  /// Whom `self` probes in this round. In one round everyone is the target of exactly one member.
-  /// Nobody if `self` is alone.
-  const Member* Target(const Member& self, std::uint64_t round) const;
+  /// Whom `self` probes in this round. In one round everyone is the target of exactly one member;
+  /// the turns of those just before it that are unreachable fall to `self` too, so that after the
+  /// loss of a rack, or on the small side of a partition, nobody's probe goes missing.
+  std::vector<const Member*> Targets(const Member& self, std::uint64_t round) const;
 
   /// The `count` live members that follow `member`, without those that have testified already.
   std::vector<const Member*> Confirmers(const Member& member, std::size_t count) const;
