@@ -69,6 +69,22 @@ Broadcasts::Rumour& Broadcasts::Begin(Subject subject, std::uint32_t id, const P
   return rumour;
 }
 
+void Broadcasts::NoteCompared(const Statement& statement) {
+  if (statement.witnesses.empty()) return NoteCompared(IdOf(statement));
+  for (const Witness& witness : statement.witnesses) {
+    Statement testimony = statement;
+    testimony.witnesses = {witness};
+    NoteCompared(IdOf(testimony));
+  }
+}
+
+// Of more than these something big was learned, and what came before no longer matters.
+void Broadcasts::NoteCompared(std::uint32_t rumour) {
+  constexpr std::size_t kMaxCompared = 256;
+  if (compared_.size() >= kMaxCompared) compared_.clear();
+  compared_.insert(rumour);
+}
+
 void Broadcasts::Erase(const Subject& subject) {
   const auto entry = rumours_.find(subject);
   if (entry == rumours_.end()) return;

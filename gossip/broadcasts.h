@@ -45,6 +45,13 @@ class Broadcasts {
               bool stand_in = false);
   void Spread(Announced announced, const NodeId& source, Time now);
 
+  /// This was learned by comparing views, and so not passed on: half of a cluster could be new to a
+  /// joiner. If it comes along the tree as well, whoever stands below still waits for it, and then
+  /// ComparedOnly() says so, once.
+  void NoteCompared(const Statement& statement);
+  void NoteCompared(const Announced& announced) { NoteCompared(IdOf(announced)); }
+  bool ComparedOnly(std::uint32_t rumour) { return compared_.erase(rumour) != 0; }
+
   void OnHeard(const Heard& heard, const NodeId& from);
   /// `member` has shown by itself that it knows this rumour.
   void OnKnownBy(std::uint32_t rumour, const NodeId& member);
@@ -79,6 +86,7 @@ class Broadcasts {
   };
   struct Round;  // what Tick hands down
 
+  void NoteCompared(std::uint32_t rumour);
   Rumour& Begin(Subject subject, std::uint32_t id, const Part& part, const NodeId& root,
                 const NodeId& source, Time now);
   void Erase(const Subject& subject);
@@ -93,6 +101,7 @@ class Broadcasts {
   std::map<Subject, Rumour> rumours_;
   std::set<std::pair<Time, Subject>> due_;
   std::map<std::uint32_t, Subject> by_id_;
+  std::set<std::uint32_t> compared_;
 };
 
 }  // namespace sf::gossip

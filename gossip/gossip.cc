@@ -100,6 +100,8 @@ Output Gossip::Finish(Time now) {
         std::min({next_tick_, next_join_, next_reconnect_, next_pursuit_, prober_.next_tick(),
                   NextTurn().due, rival_ ? rival_->due : Time::max()});
   }
+  // What has become due by a change of the ring is due now, and was not before: see Wake().
+  next_tick_ = std::max(next_tick_, now);
   Output output = {.sends = outbox_.Flush(self().said.name, self().said.boot, config_.max_datagram),
                    .events = std::exchange(events_, {}),
                    .kernel_checks = std::exchange(kernel_checks_, {})};

@@ -82,8 +82,10 @@ void Gossip::On(const Tell& tell, const Sender& from, Time now) {
   if ((outcome == Outcome::kStale || answered) && subject != nullptr) {
     outbox_.Add(from.address, Tell{subject->said, self().said.name});
   }
+  const bool onward = outcome == Outcome::kNews ||
+                      (outcome == Outcome::kKnown && !about_self && broadcasts_.ComparedOnly(id));
   if (outcome == Outcome::kKnown) broadcasts_.OnKnownBy(id, from.name);
-  if (outcome == Outcome::kNews) {
+  if (onward) {
     broadcasts_.Spread(heard, RootFor(tell.root), from.name, now, stand_in);
   }
 }
@@ -93,8 +95,10 @@ void Gossip::On(const Announced& announced, const Sender& from, Time now) {
   if (outcome == Outcome::kRefused) return;
   const std::uint32_t id = Broadcasts::IdOf(announced);
   outbox_.Add(from.address, Heard{id, outcome != Outcome::kNews});
-  if (outcome != Outcome::kNews) return broadcasts_.OnKnownBy(id, from.name);
-  last_change_ = now;
+  if (outcome != Outcome::kNews && !broadcasts_.ComparedOnly(id)) {
+    return broadcasts_.OnKnownBy(id, from.name);
+  }
+  if (outcome == Outcome::kNews) last_change_ = now;
   Announced onward = announced;
   onward.root = RootFor(announced.root);
   broadcasts_.Spread(std::move(onward), from.name, now);
@@ -210,8 +214,8 @@ void Gossip::On(const Entries& entries, const Sender& from, Time now) {
     const Statement& heard = entry.statement;
     if (heard.name == self().said.name) {
       AnswerTo(heard, now);
-    } else {
-      Believe(heard, now);
+    } else if (Believe(heard, now) == Outcome::kNews) {
+      broadcasts_.NoteCompared(heard);
     }
   }
   for (const Part& part : Reconcile(membership_, entries, config_.max_datagram)) {
@@ -231,6 +235,9 @@ void Gossip::On(const Delta& delta, const Sender&, Time now) {
   const std::size_t before = events_.size();
   membership_.Apply(delta, events_);
   if (events_.size() != before) last_change_ = now;
+  for (std::size_t i = before; i < events_.size(); ++i) {
+    broadcasts_.NoteCompared(Announced{delta.owner, delta.boot, events_[i].item, {}});
+  }
 }
 
 }  // namespace sf::gossip
