@@ -62,6 +62,19 @@ Where ToWhere(const InstanceFilter& filter) {
   return where;
 }
 
+/// The first port of `node` from `first` to `last` that no row has.
+Result<std::optional<int>> FirstFreePort(Session& session, const NodeId& node, int first,
+                                         int last) {
+  // What is free is the first itself, or follows upon one that is taken.
+  const auto rows = TRY(session.Query(
+      "SELECT MIN(c.port) FROM (SELECT ? AS port UNION ALL"
+      " SELECT port + 1 FROM ports WHERE node = ? AND port >= ? AND port < ?) c"
+      " WHERE NOT EXISTS (SELECT 1 FROM ports p WHERE p.node = ? AND p.port = c.port)",
+      first, node, first, last, node));
+  if (rows.at(0).IsNull(0)) return std::optional<int>{};
+  return std::optional(static_cast<int>(rows[0].Integer(0)));
+}
+
 }  // namespace
 
 Result<void> InstanceStore::ClaimCapacity(Session& session, const Instance& wanted) const {
@@ -96,27 +109,19 @@ Result<void> InstanceStore::ClaimCapacity(Session& session, const Instance& want
 
 Result<int> InstanceStore::ClaimPort(Session& session, const Instance& instance,
                                      std::string_view purpose) const {
-  // The first free one from a random one on, as a port that was just given back may still be in
-  // use. What is free is the start or follows upon a port that is taken.
-  constexpr std::string_view kFirstFree =
-      "SELECT MIN(c.port) FROM (SELECT ? AS port UNION ALL"
-      " SELECT port + 1 FROM ports WHERE node = ? AND port >= ? AND port < ?) c"
-      " WHERE NOT EXISTS (SELECT 1 FROM ports p WHERE p.node = ? AND p.port = c.port)";
+  // A random one, as a port that was just given back may still be in use. It is nearly always free,
+  // so it is tried before anything is asked.
   static thread_local std::minstd_rand random{std::random_device{}()};
-  int start = std::uniform_int_distribution(ports_.first, ports_.last)(random);
-  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-    const auto free =
-        TRY(session.Query(kFirstFree, start, instance.node, start, ports_.last, instance.node));
-    if (free.at(0).IsNull(0)) {
-      if (std::exchange(start, ports_.first) == ports_.first) break;
-      continue;
-    }
-    const int port = static_cast<int>(free[0].Integer(0));
+  std::optional<int> port = std::uniform_int_distribution(ports_.first, ports_.last)(random);
+  for (int attempt = 0; attempt < kPortAttempts && port; ++attempt) {
     const auto taken = session.Execute(
         "INSERT INTO ports (node, port, instance_uuid, purpose) VALUES (?, ?, ?, ?)", instance.node,
-        port, instance.uuid, purpose);
-    if (taken) return port;
+        *port, instance.uuid, purpose);
+    if (taken) return *port;
     if (taken.error().code != Code::kConflict) return tl::unexpected(taken.error());
+    const int tried = *port;
+    port = TRY(FirstFreePort(session, instance.node, tried, ports_.last));
+    if (!port) port = TRY(FirstFreePort(session, instance.node, ports_.first, tried));
   }
   return sf::Fail(Code::kNoCapacity, "node {} has no free port between {} and {}", instance.node,
                   ports_.first, ports_.last);
