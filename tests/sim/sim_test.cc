@@ -54,6 +54,13 @@ bool EveryoneHolds(const Simulator& sim, std::size_t subject, MemberState state)
   return true;
 }
 
+bool AnyPaused(const Simulator& sim) {
+  for (std::size_t i = 0; i < sim.size(); ++i) {
+    if (sim.IsPaused(i)) return true;
+  }
+  return false;
+}
+
 TEST_CASE("Gossip: after any mix of faults all live nodes agree again, and no invariant broke",
           "[sim]") {
   OnEverySeed(kSeeds, [](std::uint64_t seed) {
@@ -68,6 +75,7 @@ TEST_CASE("Gossip: after any mix of faults all live nodes agree again, and no in
       sim.RunFor(std::chrono::milliseconds(random.Below(4000)));
     }
     faults.HealEverything();
+    CHECK(sim.RunUntil(20s, [&sim] { return !AnyPaused(sim); }));  // They wake up by themselves.
     CHECK(sim.RunUntil(60s, [&sim] { return sim.Agreed(); }));
     sim.RunFor(10s);
     CHECK(sim.Agreed());
