@@ -84,7 +84,7 @@ struct Config {
 
   // ---- limits ---------------------------------------------------------------------------------
 
-  /// Bytes before sealing. 1200 + 33 of the seal + 28 of IPv4 and UDP fit through any path of 1280.
+  /// Bytes before sealing. 1200 + 32 of the seal + 28 of IPv4 and UDP fit through any path of 1280.
   std::size_t max_datagram = 1200;
   std::size_t max_members = 10000;
   std::size_t max_items = 4096;    ///< of one owner
