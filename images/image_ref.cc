@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace sf::images {
 namespace {
@@ -127,6 +128,16 @@ Result<ImageRef> ParseImageRef(std::string_view base) {
   }
   if (base.starts_with("sf://")) return ParseStored(base);
   return ParseUrl(base);
+}
+
+Result<ImageUrl> ParseImageUrl(std::string_view text) {
+  ImageRef ref = TRY(ParseImageRef(text));
+  if (auto* image = std::get_if<ImageUrl>(&ref)) return std::move(*image);
+  return Fail(Code::kInvalid, "'{}' is not an http or https URL", text);
+}
+
+std::string ToString(const ImageUrl& image) {
+  return image.sha256 ? fmt::format("{}#{}{}", image.url, kChecksum, *image.sha256) : image.url;
 }
 
 }  // namespace sf::images

@@ -35,4 +35,10 @@ using ImageRef = std::variant<BlankDisk, ImageUrl, StoredImage>;
 /// that is made of it.
 Result<ImageRef> ParseImageRef(std::string_view base);
 
+/// Likewise where only a URL will do.
+Result<ImageUrl> ParseImageUrl(std::string_view text);
+
+/// The text that ParseImageUrl() reads back as `image`, checksum and all: its name in the database.
+std::string ToString(const ImageUrl& image);
+
 }  // namespace sf::images

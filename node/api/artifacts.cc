@@ -2,7 +2,6 @@
 #include "node/api/artifacts.h"
 
 #include <utility>
-#include <variant>
 
 #include "images/image_ref.h"
 #include "node/api/body.h"
@@ -24,17 +23,15 @@ Result<Response> Artifacts::List(const Call& call) {
 Result<Response> Artifacts::Cache(const Call& call) {
   const Fields fields(call.body);
   const std::string url = TRY(fields.Required("url"));
-  const auto ref = images::ParseImageRef(url);
-  if (!ref) return Fail(ref.error().code, "url: {}", ref.error().message);
-  const auto* image = std::get_if<images::ImageUrl>(&*ref);
-  if (image == nullptr) return Fail(Code::kInvalid, "url is not an http or https URL");
+  const auto image = images::ParseImageUrl(url);
+  if (!image) return Fail(image.error().code, "url: {}", image.error().message);
   const bool shared = TRY(fields.Flag("shared", false));
   if (shared && !call.caller.IsAdmin()) {
     return Fail(Code::kForbidden, "only the namespace system may share artifacts");
   }
   const NamespaceId owner(TRY(fields.NonEmpty("namespace")).value_or(call.caller.name_space.value));
   if (!call.caller.Owns(owner)) return Fail(Code::kNotFound, "namespace {:.63} not found", owner);
-  const std::string source = image->sha256 ? image->url + "#sha256=" + *image->sha256 : image->url;
+  const std::string source = ToString(*image);
   const Artifact artifact = TRY(store_.artifacts.Request(owner, source, shared, self_));
   wake_();
   return Json(View(artifact));

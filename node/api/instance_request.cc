@@ -62,8 +62,7 @@ Result<InstanceDisk> ResolveDisk(const DiskSpec& spec, const std::string& where)
   const auto ref = images::ParseImageRef(spec.base.value_or(""));
   if (!ref) return Fail(ref.error().code, "{}.base: {}", where, ref.error().message);
   if (const auto* url = std::get_if<images::ImageUrl>(&*ref)) {
-    disk.url = url->url;
-    if (url->sha256) disk.url += "#sha256=" + *url->sha256;
+    disk.url = ToString(*url);
   } else if (std::holds_alternative<images::StoredImage>(*ref)) {
     return Fail(Code::kNotFound, "{}.base: {} not found", where, *spec.base);
   } else if (disk.size_gb == 0) {

@@ -16,15 +16,6 @@ json OrNull(const std::optional<T>& value) {
 json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 json OrNull(int port) { return port == 0 ? json(nullptr) : json(port); }
 
-/// Exactly these four keys: an ansible task compares them, and makes the instance anew if they
-/// differ.
-json DiskSpecView(const DiskSpec& disk) {
-  return {{"base", OrNull(disk.base)},
-          {"bus", OrNull(disk.bus)},
-          {"size", OrNull(disk.size_gb)},
-          {"type", OrNull(disk.type)}};
-}
-
 json DiskView(const InstanceDisk& disk) {
   return {{"device", disk.device},
           {"bus", disk.bus},
@@ -50,7 +41,9 @@ json VersionView(const ArtifactVersion& version) {
 json View(const Instance& instance) {
   const InstanceSpec& spec = instance.spec;
   json disk_specs = json::array();
-  for (const DiskSpec& disk : spec.disks) disk_specs.push_back(DiskSpecView(disk));
+  // As they were asked for: an ansible task compares them, and makes the instance anew if they
+  // differ.
+  for (const DiskSpec& disk : spec.disks) disk_specs.push_back(ToJson(disk));
   json disks = json::array();
   for (const InstanceDisk& disk : instance.disks) disks.push_back(DiskView(disk));
   json view = {

@@ -82,14 +82,16 @@ bool CanMove(InstanceState from, InstanceState to) {
   return false;
 }
 
+json ToJson(const DiskSpec& disk) {
+  return {{"base", OrNull(disk.base)},
+          {"bus", OrNull(disk.bus)},
+          {"size", OrNull(disk.size_gb)},
+          {"type", OrNull(disk.type)}};
+}
+
 json ToJson(const InstanceSpec& spec) {
   json disks = json::array();
-  for (const DiskSpec& disk : spec.disks) {
-    disks.push_back({{"base", OrNull(disk.base)},
-                     {"bus", OrNull(disk.bus)},
-                     {"size", OrNull(disk.size_gb)},
-                     {"type", OrNull(disk.type)}});
-  }
+  for (const DiskSpec& disk : spec.disks) disks.push_back(ToJson(disk));
   return {
       {"cpus", spec.cpus},
       {"memory", spec.memory_mb},

@@ -55,6 +55,9 @@ struct InstanceSpec {
   std::optional<NodeId> placed_on;  ///< only if the owner insisted
 };
 
+/// Exactly four keys, base, bus, size and type, null where unset.
+nlohmann::json ToJson(const DiskSpec& disk);
+
 /// Everything of a spec but its name and namespace, as the store keeps it.
 nlohmann::json ToJson(const InstanceSpec& spec);
 Result<InstanceSpec> ParseInstanceSpecJson(std::string_view text);

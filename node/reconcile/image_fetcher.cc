@@ -2,7 +2,6 @@
 #include "node/reconcile/image_fetcher.h"
 
 #include <chrono>
-#include <variant>
 
 #include "compute/capacity.h"
 #include "images/image_ref.h"
@@ -53,9 +52,8 @@ Blob ToBlob(const images::CachedImage& image) {
 }  // namespace
 
 Result<void> ImageFetcher::Fetch(const std::string& url, const std::stop_token& stop) {
-  const auto ref = images::ParseImageRef(url);
-  const auto* source = ref ? std::get_if<images::ImageUrl>(&*ref) : nullptr;
-  if (source == nullptr) return store_.artifacts.RecordFailure(url, "not a URL");
+  const auto source = images::ParseImageUrl(url);
+  if (!source) return store_.artifacts.RecordFailure(url, source.error().message);
   TRY(MakeRoom());
   ProgressReport report(store_.artifacts, url);
   const auto image = cache_.Fetch(*source, std::ref(report), stop);

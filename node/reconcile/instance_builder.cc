@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <system_error>
 #include <utility>
-#include <variant>
 
 #include "compute/domain_xml.h"
 #include "images/config_drive.h"
@@ -21,12 +20,6 @@ using compute::InstanceFiles;
 
 constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
 constexpr int kPortAttempts = 3;
-
-Result<images::ImageUrl> ParseUrl(const std::string& url) {
-  const images::ImageRef ref = TRY(images::ParseImageRef(url));
-  if (const auto* image = std::get_if<images::ImageUrl>(&ref)) return *image;
-  return Fail(Code::kInternal, "{} is not a URL", url);
-}
 
 Result<void> MakeFolder(const std::filesystem::path& folder) {
   std::error_code error;
@@ -66,7 +59,8 @@ Result<void> InstanceBuilder::Build(const InstanceId& id) {
                      : Result<void>(tl::unexpected(images.error()));
   if (!made && made.error().code == Code::kUnavailable) return made;
   if (!made) {
-    TRY(Undo(id));
+    TRY(hypervisor_.Remove(id));
+    TRY(RemoveFiles(id));
     log::Warn("instance failed instance={} error={}", id, made.error().message);
     return store_.instances.Fail(id, made.error().message);
   }
@@ -104,7 +98,7 @@ Result<InstanceBuilder::Images> InstanceBuilder::FindImages(const Instance& inst
       images.of_disk.emplace_back();
       continue;
     }
-    auto image = cache_.Find(TRY(ParseUrl(disk.url)));
+    auto image = cache_.Find(TRY(images::ParseImageUrl(disk.url)));
     if (!image) return Fail(Code::kNotReady, "{} is not in the cache", disk.url);
     const auto wanted = static_cast<std::uint64_t>(disk.size_gb) * kGigabyte;
     if (disk.size_gb > 0 && wanted < image->virtual_bytes) {
@@ -268,8 +262,7 @@ Result<void> InstanceBuilder::Restart(const InstanceId& id) {
                             .duration_s = steps.seconds()});
 }
 
-Result<void> InstanceBuilder::Undo(const InstanceId& id) {
-  TRY(hypervisor_.Remove(id));
+Result<void> InstanceBuilder::RemoveFiles(const InstanceId& id) const {
   std::error_code error;
   std::filesystem::remove_all(FilesOf(id).folder(), error);
   if (error) {
@@ -282,7 +275,7 @@ Result<void> InstanceBuilder::Undo(const InstanceId& id) {
 Result<void> InstanceBuilder::Remove(const InstanceId& id, bool has_row) {
   Steps steps("remove", metrics_);
   TRY(steps.Run("libvirt", [&] { return hypervisor_.Remove(id); }));
-  TRY(steps.Run("files", [&] { return Undo(id); }));
+  TRY(steps.Run("files", [&] { return RemoveFiles(id); }));
   if (has_row) {
     auto deleted = steps.Run("record", [&] { return store_.instances.Deleted(id); });
     if (!deleted && deleted.error().code != Code::kConflict) return deleted;

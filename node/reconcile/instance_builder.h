@@ -67,7 +67,7 @@ class InstanceBuilder {
   Result<void> Start(Instance& instance, Steps& steps);
   Result<void> AvoidTakenPorts(Instance& instance);
   Result<compute::DomainSpec> ToDomainSpec(const Instance& instance) const;
-  Result<void> Undo(const InstanceId& id);
+  Result<void> RemoveFiles(const InstanceId& id) const;
   compute::InstanceFiles FilesOf(const InstanceId& id) const {
     return {settings_.instances_folder, id};
   }

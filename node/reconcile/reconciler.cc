@@ -38,9 +38,8 @@ Result<std::set<InstanceId>> ReadFolders(const std::filesystem::path& instances_
 }
 
 bool IsUsable(const images::ImageCache& cache, const std::string& url) {
-  const auto ref = images::ParseImageRef(url);
-  const auto* image = ref ? std::get_if<images::ImageUrl>(&*ref) : nullptr;
-  return image != nullptr && cache.FreshEnough(*image);
+  const auto image = images::ParseImageUrl(url);
+  return image && cache.FreshEnough(*image);
 }
 
 }  // namespace

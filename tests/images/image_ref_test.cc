@@ -86,5 +86,16 @@ TEST_CASE("ImageRef: a base that is none is refused with what is wrong") {
   CHECK_THAT(Refusal("sf://instance/uuid/vda"), Contains("snapshot or blob"));
 }
 
+TEST_CASE("ImageRef: a URL reads back from its text, with its checksum, and nothing else is one") {
+  const std::string plain = "http://images/tiny.qcow2";
+  const std::string pinned = plain + "#sha256=" + std::string(64, 'a');
+  CHECK(ToString(ParseImageUrl(plain).value()) == plain);
+  CHECK(ToString(ParseImageUrl(pinned).value()) == pinned);
+  for (const char* other : {"", "none", "label:golden", "sf://blob/x", "ftp://images/x"}) {
+    CAPTURE(other);
+    CHECK(ParseImageUrl(other).error().code == Code::kInvalid);
+  }
+}
+
 }  // namespace
 }  // namespace sf::images
