@@ -3,6 +3,7 @@
 
 #define MSGPACK_NO_BOOST
 #include <algorithm>
+#include <bit>
 #include <exception>
 #include <limits>
 #include <msgpack.hpp>
@@ -30,6 +31,7 @@ enum class Kind : std::uint8_t {
   kEntries = 9,
   kWant = 10,
   kDelta = 11,
+  kNudge = 12,
 };
 
 // ---- out ------------------------------------------------------------------------------------
@@ -60,9 +62,9 @@ class Writer {
     PutPart(Kind::kPingReq, p.sequence, p.target, p.address, p.patience);
   }
   void operator()(const Vouch& p) { PutPart(Kind::kVouch, p.sequence, p.reached); }
-  void operator()(const Tell& p) { PutPart(Kind::kTell, p.statement, p.root); }
+  void operator()(const Tell& p) { PutPart(Kind::kTell, p.statement, p.until); }
   void operator()(const Announced& p) {
-    PutPart(Kind::kAnnounced, p.owner, p.boot, p.item, p.root);
+    PutPart(Kind::kAnnounced, p.owner, p.boot, p.item, p.until);
   }
   void operator()(const Heard& p) { PutPart(Kind::kHeard, p.rumour, p.known); }
   void operator()(const Buckets& p) {
@@ -79,6 +81,7 @@ class Writer {
   void operator()(const Delta& p) {
     PutPart(Kind::kDelta, p.owner, p.boot, p.since, p.through, p.items);
   }
+  void operator()(const Nudge&) { PutPart(Kind::kNudge); }
 
  private:
   void Put(bool value) { value ? packer_.pack_true() : packer_.pack_false(); }
@@ -222,7 +225,8 @@ class Reader {
   }
   void Read(Buckets& buckets) {
     const std::string_view packed = Bytes(kMaxBuckets * kBytesPerHash);
-    if (packed.empty() || packed.size() % kBytesPerHash != 0) return Spoil();
+    if (packed.size() % kBytesPerHash != 0) return Spoil();
+    if (!std::has_single_bit(packed.size() / kBytesPerHash)) return Spoil();
     for (std::size_t i = 0; i < packed.size(); i += kBytesPerHash) {
       std::uint32_t hash = 0;
       for (std::size_t j = 0; j < kBytesPerHash; ++j) {
@@ -263,7 +267,7 @@ bool ReadPart(const msgpack::object& object, std::vector<Part>& parts) {
   std::uint8_t kind = 0;
   in.Get(kind);
   const auto add = [&parts, &in](auto part, auto&&... fields) {
-    in.Get(part.*fields...);
+    if constexpr (sizeof...(fields) > 0) in.Get(part.*fields...);
     if (in.good()) parts.emplace_back(std::move(part));
   };
   switch (static_cast<Kind>(kind)) {
@@ -273,9 +277,9 @@ bool ReadPart(const msgpack::object& object, std::vector<Part>& parts) {
       add(PingReq{}, &PingReq::sequence, &PingReq::target, &PingReq::address, &PingReq::patience);
       break;
     case Kind::kVouch: add(Vouch{}, &Vouch::sequence, &Vouch::reached); break;
-    case Kind::kTell: add(Tell{}, &Tell::statement, &Tell::root); break;
+    case Kind::kTell: add(Tell{}, &Tell::statement, &Tell::until); break;
     case Kind::kAnnounced:
-      add(Announced{}, &Announced::owner, &Announced::boot, &Announced::item, &Announced::root);
+      add(Announced{}, &Announced::owner, &Announced::boot, &Announced::item, &Announced::until);
       break;
     case Kind::kHeard: add(Heard{}, &Heard::rumour, &Heard::known); break;
     case Kind::kBuckets: {
@@ -287,7 +291,7 @@ bool ReadPart(const msgpack::object& object, std::vector<Part>& parts) {
     case Kind::kEntries: {
       Entries entries;
       in.Get(entries.buckets, entries.covered, entries.entries);
-      if (entries.buckets == 0 || entries.buckets > kMaxBuckets) in.Spoil();
+      if (!std::has_single_bit(entries.buckets) || entries.buckets > kMaxBuckets) in.Spoil();
       if (in.good()) parts.emplace_back(std::move(entries));
       break;
     }
@@ -295,6 +299,7 @@ bool ReadPart(const msgpack::object& object, std::vector<Part>& parts) {
     case Kind::kDelta:
       add(Delta{}, &Delta::owner, &Delta::boot, &Delta::since, &Delta::through, &Delta::items);
       break;
+    case Kind::kNudge: add(Nudge{}); break;
   }
   return in.good();
 }

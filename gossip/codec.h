@@ -17,6 +17,8 @@ namespace sf::gossip {
 /// How it grows: fields are only ever appended to a part, and kinds only ever added. A reader skips
 /// fields and parts that it does not know, so an older and a newer node understand each other; a
 /// change that breaks this takes a new version, and nodes skip packets of a version above theirs.
+/// What is appended is made of nil, booleans, numbers, bytes, strings of up to kMaxName and arrays:
+/// anything else is refused before it is looked at.
 ///
 /// What comes in is a stranger's: nothing is believed before it is checked, no length is trusted,
 /// nothing here throws or aborts. A packet with one malformed part is refused as a whole.
@@ -24,7 +26,6 @@ namespace sf::gossip {
 constexpr std::uint8_t kWireVersion = 1;
 constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxPayload = 960;  ///< of one item: with its envelope it fits in a datagram
-constexpr std::size_t kMaxBuckets = 256;
 
 /// One part as bytes, to be sent to several members without being encoded again.
 std::string EncodePart(const Part& part);

@@ -53,10 +53,20 @@ struct Config {
   /// Children per node of the tree along which news runs: ceil(log4 n) hops, n - 1 packets. More
   /// is flatter and bursts more. 2 - 8.
   std::size_t fan_out = 4;
+  /// News goes on at once, so many times in a row; then once per `gather`, so that in a storm many
+  /// rumours share a datagram. A longer one saves datagrams and costs as much time per hop, in
+  /// storms only. 5 - 50 ms.
+  int at_once = 3;
+  Duration gather = milliseconds(20);
+  /// How long an acknowledgement waits for others, or for something else that goes there. With the
+  /// round trip below push_retry. 0 - 20 ms.
+  Duration ack_wait = milliseconds(10);
   /// When an unacknowledged push is repeated; doubles three times. Above the usual round trip, or
   /// everything is sent twice. 10 - 500 ms.
   Duration push_retry = milliseconds(30);
   /// At 30 % loss one push in 15,000 fails so often; to one that died unnoticed all are in vain.
+  /// While all children and theirs are silent, so that this node itself must be cut off, it is
+  /// `orphaned_at`.
   int push_tries = 8;
   /// Pushes without an answer after which a member's children in the tree are told for it. With 1
   /// and heavy loss everyone would soon tell everyone. 2 - 4.
@@ -65,12 +75,19 @@ struct Config {
   /// 1987, section 1.4: feedback and counter), but at most this often times log2(n) altogether.
   int settled_at = 1;
   int retransmit_mult = 2;
+  /// Between two of those, of whatever rumours; all that are due go to the same member. Longer
+  /// saves datagrams, shorter repairs sooner where views differ. 30 - 200 ms.
+  Duration random_gap = milliseconds(60);
 
   // ---- anti-entropy ---------------------------------------------------------------------------
 
   /// Views whose digests differ are compared at most this often, so that a burst of changes is not
   /// chased while it is still on its way. 50 ms - 1 s.
   Duration sync_gap = milliseconds(200);
+  /// A joiner misses what was under way while it was not yet known to all, so it compares again
+  /// sooner: after so long, and then twice as long each time. More than a few `gather`. 30 - 200
+  /// ms.
+  Duration settle_in = milliseconds(50);
   /// And how often at most until somebody's view is one's own. 1 - 10.
   int sync_tries = 6;
   /// How often a node tries one seed or dead member, in case a partition has healed: the time to
@@ -87,7 +104,10 @@ struct Config {
   /// Bytes before sealing. 1200 + 32 of the seal + 28 of IPv4 and UDP fit through any path of 1280.
   std::size_t max_datagram = 1200;
   std::size_t max_members = 10000;
-  std::size_t max_items = 4096;    ///< of one owner
+  std::size_t max_items = 4096;  ///< of one owner
+  /// Bytes with which one datagram of a comparison of views is answered. The rest is asked for by
+  /// the next comparison; without it, one datagram could have tables sent a hundred times over.
+  std::size_t max_answer = 256 << 10;
   std::size_t max_rumours = 4096;  ///< waiting to be told; the oldest go first, pull repairs them
 };
 

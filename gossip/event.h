@@ -20,6 +20,7 @@ struct Event {
     kUpdated,    ///< In the same state: a higher incarnation, a new address, one more witness.
     kForgotten,  ///< Gone for so long that nobody needs to remember it.
     kAnnounced,  ///< `item` is new.
+    kNudged,     ///< `said` asks this node to look at the rows again.
     kRefuted,    ///< This node was accused and has answered. `said` is its answer.
     kNameTaken,  ///< Another live node has this one's name: `said` tells which. Terminal.
   };

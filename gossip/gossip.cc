@@ -43,8 +43,25 @@ Output Gossip::Announce(std::uint32_t key, std::string payload, Time now) {
   Wake(now);
   const Item item = membership_.Announce(key, std::move(payload));
   last_change_ = now;
-  broadcasts_.Spread(Announced{self().said.name, self().said.boot, item, self().said.name}, {},
-                     now);
+  broadcasts_.Spread(Announced{self().said.name, self().said.boot, item, {}}, {}, now);
+  return Finish(now);
+}
+
+Output Gossip::Greet(const Address& to, Time now) {
+  Wake(now);
+  if (!Departed()) {
+    outbox_.Add(to, Tell{self().said, self().said.name});
+    outbox_.Add(to, Summarise(membership_));
+  }
+  return Finish(now);
+}
+
+Output Gossip::SendNudge(const NodeId& to, Time now) {
+  Wake(now);
+  const Member* const peer = membership_.Find(to);
+  if (peer != nullptr && peer != &self() && !Departed()) {
+    outbox_.Add(peer->said.address, Nudge{});
+  }
   return Finish(now);
 }
 
@@ -52,7 +69,7 @@ Output Gossip::Leave(Time now) {
   Wake(now);
   membership_.SaySelf(self().said.incarnation, MemberState::kLeft);
   prober_.AbandonAll();
-  broadcasts_.Spread(self().said, self().said.name, {}, now);
+  broadcasts_.Spread(self().said, {}, {}, now);
   return Finish(now);
 }
 
@@ -88,9 +105,15 @@ void Gossip::Wake(Time now) {
 Output Gossip::Finish(Time now) {
   membership_.Judge(now, events_);
   if (!name_taken_) {
-    broadcasts_.Tick(now, membership_.ring(), membership_.members(), self(), outbox_);
+    broadcasts_.Tick(now, TreeStart(now), membership_.ring(), membership_.members(), self(),
+                     outbox_);
   }
-  next_tick_ = std::min(membership_.next_judgement(), broadcasts_.next_tick());
+  Output output = {
+      .sends = outbox_.Flush(now, self().said.name, self().said.boot, config_.max_datagram),
+      .events = std::exchange(events_, {}),
+      .kernel_checks = std::exchange(kernel_checks_, {})};
+  next_tick_ =
+      std::min({membership_.next_judgement(), broadcasts_.next_tick(), outbox_.next_flush()});
   if (name_taken_) next_tick_ = Time::max();
   if (!name_taken_ && !Departed()) {
     const bool alone = membership_.ring().size() == 1 && !seeds_.empty();
@@ -102,9 +125,6 @@ Output Gossip::Finish(Time now) {
   }
   // What has become due by a change of the ring is due now, and was not before: see Wake().
   next_tick_ = std::max(next_tick_, now);
-  Output output = {.sends = outbox_.Flush(self().said.name, self().said.boot, config_.max_datagram),
-                   .events = std::exchange(events_, {}),
-                   .kernel_checks = std::exchange(kernel_checks_, {})};
   counters_.sent += output.sends.size();
   for (const Datagram& datagram : output.sends) counters_.bytes_sent += datagram.bytes.size();
   return output;
@@ -119,6 +139,8 @@ void Gossip::TickJoin(Time now) {
     outbox_.Add(seed, Tell{self().said, self().said.name});
     outbox_.Add(seed, Summarise(membership_));
   }
+  BeginPursuit(config_.settle_in);
+  next_pursuit_ = now + pursuit_gap_;
 }
 
 // Nobody else would ever speak to a dead member or to a seed that is not one, so nobody would
@@ -128,9 +150,13 @@ void Gossip::TickReconnect(Time now) {
   const auto period = static_cast<std::size_t>(config_.reconnect.count());
   next_reconnect_ = now + config_.reconnect + Duration(random_.Below(period / 4 + 1));
   std::set<Address> candidates(seeds_.begin(), seeds_.end());
-  for (const auto& [name, member] : members()) {
-    if (member.said.state < MemberState::kDead) candidates.erase(member.said.address);
-    if (member.said.state == MemberState::kDead) candidates.insert(member.said.address);
+  for (const auto& [since, name] : membership_.graves()) {
+    const Member& gone = *membership_.Find(name);
+    if (gone.said.state == MemberState::kDead) candidates.insert(gone.said.address);
+  }
+  const Ring& living = membership_.ring();
+  for (std::size_t i = 0; i < living.size() && !candidates.empty(); ++i) {
+    candidates.erase(living.at(i).said.address);
   }
   if (candidates.empty()) return;
   const auto choice =
@@ -199,7 +225,7 @@ void Gossip::SendPing(const Member& target, Time now) {
   outbox_.Add(target.said.address, Ping{sequence, view(), ClusterMilliseconds(now)});
   // Lifeguard's buddy system (section IV-C): a suspect hears of it from whoever speaks to it.
   if (target.said.state != MemberState::kAlive) {
-    outbox_.Add(target.said.address, Tell{target.said, self().said.name});
+    outbox_.Add(target.said.address, Tell{target.said, target.said.name});
   }
 }
 
@@ -211,7 +237,11 @@ void Gossip::AskHelpers(std::uint32_t sequence, Time now) {
   const Prober::Probe& probe = prober_.at(sequence);
   RepeatPing(sequence, now);
   // The kernel is asked, too: it can tell a stopped process from a silent host.
-  kernel_checks_.push_back(probe.target);
+  const std::string ping = EncodePart(Ping{sequence, view(), ClusterMilliseconds(now)});
+  for (std::string& bytes :
+       Assemble(self().said.name, self().said.boot, {&ping, 1}, config_.max_datagram)) {
+    kernel_checks_.push_back({probe.target, {probe.address, std::move(bytes)}});
+  }
   const Ring& ring = membership_.ring();
   const auto patience = static_cast<std::uint32_t>(probe.patience / milliseconds(1));
   std::set<NodeId> helpers;
@@ -243,8 +273,8 @@ void Gossip::Accuse(const NodeId& name, Evidence evidence, Time now) {
   if (accused->said.witnesses.size() >= kEnoughWitnesses) return;
   const Statement testimony = OwnTestimony(*accused, evidence);
   if (Believe(testimony, now) != Outcome::kNews) return;
-  outbox_.Add(accused->said.address, Tell{testimony, self().said.name});
-  broadcasts_.Spread(testimony, self().said.name, {}, now);
+  outbox_.Add(accused->said.address, Tell{testimony, accused->said.name});
+  broadcasts_.Spread(testimony, {}, {}, now);
 }
 
 /// Instead of waiting for the next rounds' probers, a few members look for themselves at once.

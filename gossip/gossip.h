@@ -22,12 +22,19 @@
 
 namespace sf::gossip {
 
-/// What the caller is to carry out: datagrams to send, events to pass on, and members whose kernel
-/// to ask by a TCP connection (answered by OnKernelAnswers or OnUnreachableEvidence, or not).
+/// A member to ask by a TCP connection, after it did not answer by UDP. Its kernel's answer is for
+/// OnKernelAnswers or OnUnreachableEvidence; its own, to the ping that the connection carries, for
+/// Receive.
+struct KernelCheck {
+  NodeId name;
+  Datagram ping;
+};
+
+/// What the caller is to carry out: datagrams to send, events to pass on, members to ask otherwise.
 struct Output {
   std::vector<Datagram> sends;
   std::vector<Event> events;
-  std::vector<NodeId> kernel_checks;
+  std::vector<KernelCheck> kernel_checks;
 };
 
 struct Counters {
@@ -65,6 +72,10 @@ class Gossip {
   [[nodiscard]] Output Tick(Time now);
   /// Says `payload` (at most kMaxPayload bytes) under `key` to all, instead of what was there.
   [[nodiscard]] Output Announce(std::uint32_t key, std::string payload, Time now);
+  /// As a joiner would, in case a cut has healed: nobody else would speak to a member that is dead.
+  [[nodiscard]] Output Greet(const Address& to, Time now);
+  /// "Rows that concern you have changed." Nothing is sent to who is not there.
+  [[nodiscard]] Output SendNudge(const NodeId& to, Time now);
   /// Says goodbye. Go on carrying ticks and datagrams until settled(), or as long as there is time.
   [[nodiscard]] Output Leave(Time now);
 
@@ -76,7 +87,7 @@ class Gossip {
 
   /// When Tick() is next due. May move earlier after any call above, so re-read it each time.
   Time NextTick() const { return next_tick_; }
-  const std::map<NodeId, Member>& members() const { return membership_.members(); }
+  const Members& members() const { return membership_.members(); }
   const Member& self() const { return membership_.self(); }
   std::uint64_t view() const { return membership_.view(); }
   const Counters& counters() const { return counters_; }
@@ -118,6 +129,7 @@ class Gossip {
   void On(const Entries& entries, const Sender& from, Time now);
   void On(const Want& want, const Sender& from, Time now);
   void On(const Delta& delta, const Sender& from, Time now);
+  void On(const Nudge& nudge, const Sender& from, Time now);
 
   Outcome Believe(const Statement& heard, Time now);
   Outcome AnswerTo(const Statement& about_self, Time now);
@@ -128,8 +140,11 @@ class Gossip {
   void Confirm(const NodeId& name, Time now);
   void Correct(const Sender& from);
   void CompareViews(std::uint64_t view, const Address& with, Time now);
+  void BeginPursuit(Duration gap);
   void Pursue(const Address& with, Time now);
-  const NodeId& RootFor(const NodeId& root) const;
+  bool MayCompare();
+  void Reply(const Address& to, const std::vector<Part>& parts);
+  std::uint64_t TreeStart(Time now) const;
   void FollowClock(std::uint64_t milliseconds, Time now);
 
   void TickJoin(Time now);
@@ -151,7 +166,7 @@ class Gossip {
   Broadcasts broadcasts_;
   Outbox outbox_;
   std::vector<Event> events_;
-  std::vector<NodeId> kernel_checks_;
+  std::vector<KernelCheck> kernel_checks_;
   std::vector<Address> seeds_;
   std::optional<Rival> rival_;
   bool name_taken_ = false;
@@ -161,7 +176,10 @@ class Gossip {
   Time next_reconnect_;
   Time next_sync_ = Time::min();
   Time next_pursuit_ = Time::max();
+  int compared_ = 0;          // in the present datagram, and
+  std::size_t answered_ = 0;  // bytes to it
   int pursuits_left_ = 0;
+  Duration pursuit_gap_ = {};
   Time last_change_ = Time::min();
   Time next_tick_ = Time::max();
   Counters counters_;

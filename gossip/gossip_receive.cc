@@ -7,17 +7,36 @@
 #include "gossip/sync.h"
 
 namespace sf::gossip {
+namespace {
+
+// Each is a walk over the table. Nobody has so much to compare in one datagram.
+constexpr int kMaxCompared = 16;
+
+}  // namespace
 
 Output Gossip::Receive(const Address& from, std::string_view datagram, Time now) {
   Wake(now);
   ++counters_.received;
+  compared_ = 0;
+  answered_ = 0;
   const std::optional<Packet> packet = Decode(datagram);
   if (!packet) ++counters_.malformed;
   const bool echo = packet && packet->boot == self().said.boot;
   if (!packet || echo || name_taken_) return Finish(now);
 
   const Sender sender = {packet->from, packet->boot, from};
-  if (!Departed() && sender.name != self().said.name) Correct(sender);
+  // An acknowledgement is an answer already, and so may be what is told of this node: correcting
+  // whoever sends one and has nothing to say to that (who has left, who is just making sure of its
+  // name, who holds this node in turn to be another) would go back and forth for ever.
+  const auto says_something = [this](const Part& part) {
+    const auto* const tell = std::get_if<Tell>(&part);
+    const bool about_self = tell != nullptr && tell->statement.name == self().said.name;
+    return !about_self && !std::holds_alternative<Heard>(part);
+  };
+  if (!Departed() && sender.name != self().said.name &&
+      std::ranges::any_of(packet->parts, says_something)) {
+    Correct(sender);
+  }
   for (const Part& part : packet->parts) {
     std::visit([&](const auto& said) { On(said, sender, now); }, part);
   }
@@ -68,25 +87,29 @@ void Gossip::On(const Tell& tell, const Sender& from, Time now) {
   const bool about_self = heard.name == self().said.name;
   const Member* const teller = membership_.Find(from.name);
   // A joiner knows of nobody whom to tell: who hears of it from itself does that for it.
-  const bool stand_in = heard.name == from.name && tell.root == from.name &&
+  const bool stand_in = heard.name == from.name && tell.until == from.name &&
                         (teller == nullptr || teller->said.state >= MemberState::kDead ||
                          teller->said.boot != from.boot);
   const Incarnation before = self().said.incarnation;
 
   const Outcome outcome = about_self ? AnswerTo(heard, now) : Believe(heard, now);
   if (outcome == Outcome::kRefused) return;
-  outbox_.Add(from.address, Heard{id, outcome != Outcome::kNews});
+  outbox_.AddUntil(now + config_.ack_wait, from.address, Heard{id, outcome != Outcome::kNews});
   // The accuser is the first to be answered, as the suspect was the first to be told.
   const bool answered = about_self && self().said.incarnation != before;
   const Member* const subject = membership_.Find(heard.name);
   if ((outcome == Outcome::kStale || answered) && subject != nullptr) {
-    outbox_.Add(from.address, Tell{subject->said, self().said.name});
+    outbox_.Add(from.address, Tell{subject->said, from.name});
   }
-  const bool onward = outcome == Outcome::kNews ||
-                      (outcome == Outcome::kKnown && !about_self && broadcasts_.ComparedOnly(id));
+  if (outcome == Outcome::kStale) return;
   if (outcome == Outcome::kKnown) broadcasts_.OnKnownBy(id, from.name);
-  if (onward) {
-    broadcasts_.Spread(heard, RootFor(tell.root), from.name, now, stand_in);
+  const bool others_wait = tell.until != self().said.name && !about_self;
+  const NodeId until = stand_in ? NodeId() : tell.until;
+  if (outcome == Outcome::kNews || (others_wait && broadcasts_.WasUntold(id))) {
+    broadcasts_.Spread(heard, until, from.name, now);
+    if (!others_wait) broadcasts_.NoteUntold(heard);
+  } else if (others_wait) {
+    broadcasts_.AlsoTell(id, until, now);
   }
 }
 
@@ -94,21 +117,22 @@ void Gossip::On(const Announced& announced, const Sender& from, Time now) {
   const Outcome outcome = membership_.Apply(announced, events_);
   if (outcome == Outcome::kRefused) return;
   const std::uint32_t id = Broadcasts::IdOf(announced);
-  outbox_.Add(from.address, Heard{id, outcome != Outcome::kNews});
-  if (outcome != Outcome::kNews && !broadcasts_.ComparedOnly(id)) {
-    return broadcasts_.OnKnownBy(id, from.name);
-  }
+  outbox_.AddUntil(now + config_.ack_wait, from.address, Heard{id, outcome != Outcome::kNews});
   if (outcome == Outcome::kNews) last_change_ = now;
-  Announced onward = announced;
-  onward.root = RootFor(announced.root);
-  broadcasts_.Spread(std::move(onward), from.name, now);
+  if (outcome == Outcome::kKnown) broadcasts_.OnKnownBy(id, from.name);
+  const bool others_wait = announced.until != self().said.name;
+  if (outcome == Outcome::kNews || (others_wait && broadcasts_.WasUntold(id))) {
+    broadcasts_.Spread(announced, from.name, now);
+    if (!others_wait) broadcasts_.NoteUntold(announced);
+  } else if (others_wait) {
+    broadcasts_.AlsoTell(id, announced.until, now);
+  }
 }
 
-/// Where one cannot tell one's place in the tree, one begins another.
-const NodeId& Gossip::RootFor(const NodeId& root) const {
-  const Member* const member = membership_.Find(root);
-  const bool on_ring = member != nullptr && member->said.state < MemberState::kDead;
-  return on_ring ? root : self().said.name;
+/// One place for a whole period, so that all news of one moment runs along the same tree, whoever
+/// begins it; another one in each period, to share the work.
+std::uint64_t Gossip::TreeStart(Time now) const {
+  return Mix(static_cast<std::uint64_t>((now - clock_zero_) / config_.period));
 }
 
 void Gossip::On(const Heard& heard, const Sender& from, Time) {
@@ -146,10 +170,10 @@ Outcome Gossip::AnswerTo(const Statement& about_self, Time now) {
 
 void Gossip::Refute(Incarnation accused_at, Time now) {
   ++counters_.refutations;
-  membership_.SaySelf(accused_at + 1, MemberState::kAlive);
+  membership_.SaySelf(std::max(accused_at, self().said.incarnation) + 1, MemberState::kAlive);
   last_change_ = now;
   events_.push_back({Event::Kind::kRefuted, self().said});
-  broadcasts_.Spread(self().said, self().said.name, {}, now);
+  broadcasts_.Spread(self().said, {}, {}, now);
 }
 
 /// Whoever speaks while it is held to be silent or gone, or for a life that is not the one known,
@@ -158,7 +182,7 @@ void Gossip::Correct(const Sender& from) {
   const Member* const known = membership_.Find(from.name);
   if (known == nullptr) return;
   if (known->said.state != MemberState::kAlive || known->said.boot != from.boot) {
-    outbox_.Add(from.address, Tell{known->said, self().said.name});
+    outbox_.Add(from.address, Tell{known->said, from.name});
   }
 }
 
@@ -175,8 +199,13 @@ void Gossip::CompareViews(std::uint64_t theirs, const Address& with, Time now) {
   // comparison yet, unless things never come to rest.
   const bool settling = now < last_change_ + config_.sync_gap;
   if (settling && now < next_sync_ + 5 * config_.sync_gap) return;
-  pursuits_left_ = config_.sync_tries;
+  BeginPursuit(config_.sync_gap);
   Pursue(with, now);
+}
+
+void Gossip::BeginPursuit(Duration gap) {
+  pursuits_left_ = config_.sync_tries;
+  pursuit_gap_ = gap;
 }
 
 /// One comparison loses a datagram now and then, and the next ping is far: a node that knows that
@@ -184,13 +213,17 @@ void Gossip::CompareViews(std::uint64_t theirs, const Address& with, Time now) {
 void Gossip::Pursue(const Address& with, Time now) {
   --pursuits_left_;
   ++counters_.syncs;
-  next_sync_ = now + config_.sync_gap;
+  next_sync_ = now + pursuit_gap_;
   next_pursuit_ = pursuits_left_ > 0 ? next_sync_ : Time::max();
+  pursuit_gap_ = std::min(2 * pursuit_gap_, config_.sync_gap);
   outbox_.Add(with, Summarise(membership_));
 }
 
 void Gossip::TickPursuit(Time now) {
   if (now < next_pursuit_) return;
+  // Other joiners may have missed the same, seeds have not.
+  const bool joining = pursuit_gap_ < config_.sync_gap && !seeds_.empty();
+  if (joining) return Pursue(seeds_[random_.Below(seeds_.size())], now);
   const Ring& ring = membership_.ring();
   const Member& peer = ring.at(random_.Below(ring.size()));
   if (&peer != &self()) return Pursue(peer.said.address, now);
@@ -198,14 +231,12 @@ void Gossip::TickPursuit(Time now) {
 }
 
 void Gossip::On(const Buckets& buckets, const Sender& from, Time) {
-  if (Departed()) return;
-  for (const Part& part : Answer(membership_, buckets, config_.max_datagram)) {
-    outbox_.Add(from.address, part);
-  }
+  if (Departed() || !MayCompare()) return;
+  Reply(from.address, Answer(membership_, buckets, config_.max_datagram));
 }
 
 void Gossip::On(const Entries& entries, const Sender& from, Time now) {
-  if (Departed()) return;
+  if (Departed() || !MayCompare()) return;
   if (entries.entries.empty() && entries.covered.empty()) {  // "Mine is the same."
     pursuits_left_ = 0;
     next_pursuit_ = Time::max();
@@ -215,19 +246,27 @@ void Gossip::On(const Entries& entries, const Sender& from, Time now) {
     if (heard.name == self().said.name) {
       AnswerTo(heard, now);
     } else if (Believe(heard, now) == Outcome::kNews) {
-      broadcasts_.NoteCompared(heard);
+      broadcasts_.NoteUntold(heard);
     }
   }
-  for (const Part& part : Reconcile(membership_, entries, config_.max_datagram)) {
-    outbox_.Add(from.address, part);
-  }
+  Reply(from.address, Reconcile(membership_, entries, config_.max_datagram));
 }
 
 void Gossip::On(const Want& want, const Sender& from, Time) {
   const Member* const owner = membership_.Find(want.owner);
   if (owner == nullptr || owner->said.boot != want.boot || owner->complete <= want.since) return;
-  for (const Part& part : ItemsSince(*owner, want.since, config_.max_datagram)) {
-    outbox_.Add(from.address, part);
+  if (answered_ >= config_.max_answer) return;
+  Reply(from.address, ItemsSince(*owner, want.since, config_.max_datagram));
+}
+
+bool Gossip::MayCompare() { return ++compared_ <= kMaxCompared && answered_ < config_.max_answer; }
+
+void Gossip::Reply(const Address& to, const std::vector<Part>& parts) {
+  for (const Part& part : parts) {
+    if (answered_ >= config_.max_answer) return;
+    std::string encoded = EncodePart(part);
+    answered_ += encoded.size();
+    outbox_.AddEncoded(to, std::move(encoded));
   }
 }
 
@@ -236,8 +275,13 @@ void Gossip::On(const Delta& delta, const Sender&, Time now) {
   membership_.Apply(delta, events_);
   if (events_.size() != before) last_change_ = now;
   for (std::size_t i = before; i < events_.size(); ++i) {
-    broadcasts_.NoteCompared(Announced{delta.owner, delta.boot, events_[i].item, {}});
+    broadcasts_.NoteUntold(Announced{delta.owner, delta.boot, events_[i].item, {}});
   }
+}
+
+void Gossip::On(const Nudge&, const Sender& from, Time) {
+  const Member* const peer = membership_.Find(from.name);
+  if (peer != nullptr) events_.push_back({Event::Kind::kNudged, peer->said});
 }
 
 }  // namespace sf::gossip

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -101,16 +102,26 @@ struct Item {
   bool operator==(const Item&) const = default;
 };
 
-/// What one node knows of one member.
+/// What one node knows of what one member has announced.
+struct Announcements {
+  std::map<std::uint32_t, Item> items;  ///< by key
+  std::set<std::uint64_t> beyond;       ///< versions known above the first one that is missing
+};
+
+/// What one node knows of one member. There may be ten thousand, each known to all.
 struct Member {
-  Statement said;            ///< with this node's own verdict as its state
-  std::uint64_t place = 0;   ///< Hash(name): where on the ring, in which bucket
-  Time since = {};           ///< when it came to be in this state
-  Time suspected = {};       ///< when this node first heard of the present suspicion
-  Duration round_trip = {};  ///< of the last probe that it answered; 0: none yet
-  std::map<std::uint32_t, Item> items = {};
-  std::uint64_t complete = 0;           ///< every version up to here is known
-  std::set<std::uint64_t> beyond = {};  ///< versions known above the first one that is missing
+  Statement said;              ///< with this node's own verdict as its state
+  std::uint64_t place = 0;     ///< Hash(name): where on the ring, in which bucket
+  Time since = {};             ///< when it came to be in this state
+  Time suspected = {};         ///< when this node first heard of the present suspicion
+  Duration round_trip = {};    ///< of the last probe that it answered; 0: none yet
+  std::uint64_t complete = 0;  ///< every version of its items up to here is known
+  std::unique_ptr<Announcements> announced = nullptr;  ///< null: nothing
+
+  const std::map<std::uint32_t, Item>& items() const {
+    static const std::map<std::uint32_t, Item> kNone;
+    return announced == nullptr ? kNone : announced->items;
+  }
 };
 
 }  // namespace sf::gossip

@@ -26,20 +26,20 @@ Event::Kind ChangeKind(MemberState before, const Statement& now, bool new_life) 
   return before == MemberState::kAlive ? Event::Kind::kUpdated : Event::Kind::kRecovered;
 }
 
+Announcements& AnnouncementsOf(Member& owner) {
+  if (owner.announced == nullptr) owner.announced = std::make_unique<Announcements>();
+  return *owner.announced;
+}
+
 }  // namespace
 
 Membership::Membership(const Config& config, Statement self) : config_(config) {
-  const std::uint64_t place = Hash(self.name.value);
-  const NodeId name = self.name;
-  self_ = &members_.emplace(name, Member{.said = std::move(self), .place = place}).first->second;
+  self_ = &members_[self.name];
+  self_->place = Hash(self.name.value);
+  self_->said = std::move(self);
   ring_.Add(*self_);
   alive_ = 1;
-  view_ = Share(*self_);
-}
-
-const Member* Membership::Find(const NodeId& name) const {
-  const auto entry = members_.find(name);
-  return entry == members_.end() ? nullptr : &entry->second;
+  Count(*self_, true);
 }
 
 std::uint64_t Membership::Share(const Member& member) const {
@@ -51,20 +51,27 @@ std::uint64_t Membership::Share(const Member& member) const {
   return Mix(hash ^ member.complete);
 }
 
+void Membership::Count(const Member& member, bool in) {
+  static_assert(kMaxBuckets == 256, "a slice is the highest byte of a place");
+  const std::uint64_t share = in ? Share(member) : -Share(member);
+  view_ += share;
+  slices_[member.place >> 56] += static_cast<std::uint32_t>(share);
+}
+
 template <class Change>
 void Membership::Alter(Member& member, const Change& change) {
-  view_ -= Share(member);
+  Count(member, false);
   change();
-  view_ += Share(member);
+  Count(member, true);
 }
 
 // ---- statements -----------------------------------------------------------------------------
 
 Outcome Membership::Apply(const Statement& heard, Time now, std::vector<Event>& events) {
   SF_CHECK(heard.name != self_->said.name);
-  const auto entry = members_.find(heard.name);
-  if (entry == members_.end()) return Admit(heard, now, events);
-  Member& member = entry->second;
+  Member* const known = members_.Find(heard.name);
+  if (known == nullptr) return Admit(heard, now, events);
+  Member& member = *known;
   const auto order = Compare(heard, member.said);
   if (order < 0) return Outcome::kStale;
   if (order == 0) return AddWitnesses(member, heard, events);
@@ -105,7 +112,7 @@ Outcome Membership::AddWitnesses(Member& member, const Statement& heard,
     }
   });
   if (!added) return Outcome::kKnown;
-  PlanJudgement();
+  PlanJudgement(member);
   events.push_back({Event::Kind::kUpdated, member.said});
   return Outcome::kNews;
 }
@@ -119,9 +126,8 @@ void Membership::Replace(Member& member, const Statement& heard, Time now,
     member.said.state = before;
     member.suspected = now;
     if (new_life) {
-      member.items.clear();
       member.complete = 0;
-      member.beyond.clear();
+      member.announced.reset();
     }
   });
   Enter(member, heard.state, now);
@@ -140,10 +146,11 @@ void Membership::Enter(Member& member, MemberState state, Time now) {
   if (before != state) member.since = now;
 
   if (state == MemberState::kAlive) ++alive_;
-  if (state == MemberState::kSuspect || state == MemberState::kUnreachable) accused_.insert(name);
+  if (state == MemberState::kSuspect || state == MemberState::kUnreachable)
+    accused_.emplace(name, &member);
   if (!MayAnswer(state)) graves_.emplace(member.since, name);
   MayAnswer(state) ? ring_.Add(member) : ring_.Remove(member);
-  PlanJudgement();
+  PlanJudgement(member);
 }
 
 void Membership::SaySelf(Incarnation incarnation, MemberState state) {
@@ -160,15 +167,17 @@ void Membership::Judge(Time now, std::vector<Event>& events) {
   // A verdict may lower the number of witnesses needed for the next, so go on until none is passed.
   for (bool passed = true; passed;) {
     passed = false;
-    for (const NodeId& name : std::set<NodeId>(accused_)) {
-      passed |= JudgeOne(members_.at(name), now, events);
+    std::vector<Member*> due;
+    for (const auto& [name, member] : accused_) {
+      if (JudgementOf(*member) <= now) due.push_back(member);
     }
+    for (Member* member : due) passed |= JudgeOne(*member, now, events);
   }
   while (!graves_.empty() && graves_.begin()->first + config_.tombstone <= now) {
-    const auto entry = members_.find(graves_.begin()->second);
-    events.push_back({Event::Kind::kForgotten, entry->second.said});
+    const NodeId name = graves_.begin()->second;
+    events.push_back({Event::Kind::kForgotten, members_.at(name).said});
     graves_.erase(graves_.begin());
-    members_.erase(entry);
+    members_.Erase(name);
   }
   PlanJudgement();
 }
@@ -208,24 +217,36 @@ Time Membership::DeathOf(const Member& member) const {
          Duration(static_cast<Duration::rep>(span * share));
 }
 
+/// When there is something to decide about it. The dead are to be forgotten.
+Time Membership::JudgementOf(const Member& member) const {
+  if (!MayAnswer(member.said.state)) return member.since + config_.tombstone;
+  const bool accused = member.said.state != MemberState::kAlive;
+  if (!accused || member.said.witnesses.size() < WitnessesNeeded()) return Time::max();
+  return member.said.state == MemberState::kSuspect ? Time::min() : DeathOf(member);
+}
+
 void Membership::PlanJudgement() {
   next_judgement_ = graves_.empty() ? Time::max() : graves_.begin()->first + config_.tombstone;
-  for (const NodeId& name : accused_) {
-    const Member& member = members_.at(name);
-    if (member.said.witnesses.size() < WitnessesNeeded()) continue;
-    const bool due = member.said.state == MemberState::kSuspect;
-    next_judgement_ = std::min(next_judgement_, due ? Time::min() : DeathOf(member));
+  for (const auto& [name, member] : accused_) {
+    next_judgement_ = std::min(next_judgement_, JudgementOf(*member));
   }
 }
 
+// Where many are accused, as when a rack is lost, each testimony matters to one of them only; but
+// of few members, all depend on how many are left to testify.
+void Membership::PlanJudgement(const Member& changed) {
+  if (alive_ <= kEnoughWitnesses) return PlanJudgement();
+  next_judgement_ = std::min(next_judgement_, JudgementOf(changed));
+}
+
 void Membership::Postpone(Duration slept) {
-  for (const NodeId& name : accused_) members_.at(name).suspected += slept;
+  for (const auto& [name, member] : accused_) member->suspected += slept;
   PlanJudgement();
 }
 
 void Membership::NoteRoundTrip(const NodeId& name, Duration round_trip) {
-  const auto entry = members_.find(name);
-  if (entry != members_.end()) entry->second.round_trip = round_trip;
+  Member* const member = members_.Find(name);
+  if (member != nullptr) member->round_trip = round_trip;
 }
 
 // ---- items ----------------------------------------------------------------------------------
@@ -233,54 +254,55 @@ void Membership::NoteRoundTrip(const NodeId& name, Duration round_trip) {
 Item Membership::Announce(std::uint32_t key, std::string payload) {
   Item item = {.key = key, .version = self_->complete + 1, .payload = std::move(payload)};
   Alter(*self_, [&] {
-    self_->items[key] = item;
+    AnnouncementsOf(*self_).items[key] = item;
     self_->complete = item.version;
   });
   return item;
 }
 
 Outcome Membership::Apply(const Announced& heard, std::vector<Event>& events) {
-  const auto entry = members_.find(heard.owner);
-  if (entry == members_.end() || entry->second.said.boot != heard.boot) return Outcome::kRefused;
-  Member& owner = entry->second;
+  Member* const owner = members_.Find(heard.owner);
+  if (owner == nullptr || owner->said.boot != heard.boot) return Outcome::kRefused;
   const std::uint64_t version = heard.item.version;
-  if (&owner == self_ || version <= owner.complete || owner.beyond.contains(version)) {
+  std::set<std::uint64_t>& beyond = AnnouncementsOf(*owner).beyond;
+  if (owner == self_ || version <= owner->complete || beyond.contains(version)) {
     return Outcome::kKnown;
   }
-  if (owner.beyond.size() >= kMaxBeyond && version != owner.complete + 1) return Outcome::kRefused;
-  if (!Keep(owner, heard.item, events)) return Outcome::kRefused;
-  Alter(owner, [&] {
-    owner.beyond.insert(version);
-    while (owner.beyond.erase(owner.complete + 1) != 0) ++owner.complete;
+  if (beyond.size() >= kMaxBeyond && version != owner->complete + 1) return Outcome::kRefused;
+  if (!Keep(*owner, heard.item, events)) return Outcome::kRefused;
+  Alter(*owner, [&] {
+    beyond.insert(version);
+    while (beyond.erase(owner->complete + 1) != 0) ++owner->complete;
   });
   return Outcome::kNews;
 }
 
 void Membership::Apply(const Delta& heard, std::vector<Event>& events) {
-  const auto entry = members_.find(heard.owner);
-  if (entry == members_.end() || entry->second.said.boot != heard.boot) return;
-  Member& owner = entry->second;
-  if (&owner == self_ || heard.since > owner.complete) return;
+  Member* const owner = members_.Find(heard.owner);
+  if (owner == nullptr || owner->said.boot != heard.boot) return;
+  if (owner == self_ || heard.since > owner->complete) return;
+  std::set<std::uint64_t>& beyond = AnnouncementsOf(*owner).beyond;
   for (const Item& item : heard.items) {
-    if (item.version <= owner.complete || owner.beyond.contains(item.version)) continue;
-    if (!Keep(owner, item, events)) return;
+    if (item.version <= owner->complete || beyond.contains(item.version)) continue;
+    if (!Keep(*owner, item, events)) return;
   }
-  Alter(owner, [&] {
-    owner.complete = std::max(owner.complete, heard.through);
-    owner.beyond.erase(owner.beyond.begin(), owner.beyond.upper_bound(owner.complete));
-    while (owner.beyond.erase(owner.complete + 1) != 0) ++owner.complete;
+  Alter(*owner, [&] {
+    owner->complete = std::max(owner->complete, heard.through);
+    beyond.erase(beyond.begin(), beyond.upper_bound(owner->complete));
+    while (beyond.erase(owner->complete + 1) != 0) ++owner->complete;
   });
 }
 
 /// False if it is over the limit. An item that a newer one has already replaced is not kept.
 bool Membership::Keep(Member& owner, const Item& item, std::vector<Event>& events) {
-  const auto known = owner.items.find(item.key);
-  if (known == owner.items.end()) {
-    if (owner.items.size() >= config_.max_items) return false;
+  std::map<std::uint32_t, Item>& items = AnnouncementsOf(owner).items;
+  const auto known = items.find(item.key);
+  if (known == items.end()) {
+    if (items.size() >= config_.max_items) return false;
   } else if (known->second.version > item.version) {
     return true;
   }
-  owner.items[item.key] = item;
+  items[item.key] = item;
   events.push_back({Event::Kind::kAnnounced, owner.said, item});
   return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,6 +12,7 @@
 #include "gossip/config.h"
 #include "gossip/event.h"
 #include "gossip/member.h"
+#include "gossip/members.h"
 #include "gossip/messages.h"
 #include "gossip/ring.h"
 
@@ -52,19 +54,22 @@ class Membership {
   void NoteRoundTrip(const NodeId& name, Duration round_trip);
 
   const Member& self() const { return *self_; }
-  const Member* Find(const NodeId& name) const;
-  const std::map<NodeId, Member>& members() const { return members_; }
+  const Member* Find(const NodeId& name) const { return members_.Find(name); }
+  const Members& members() const { return members_; }
   const Ring& ring() const { return ring_; }
+  /// Who is dead or has left, and since when.
+  const std::set<std::pair<Time, NodeId>>& graves() const { return graves_; }
 
   /// A digest of everything that is to be alike on all nodes: of each member that may still answer,
   /// the statement, whether it has witnesses enough, and how much of its items is known.
   std::uint64_t view() const { return view_; }
+  /// The same for each slice of the ring, cut as finely as ever.
+  const std::array<std::uint32_t, kMaxBuckets>& slices() const { return slices_; }
   /// The part of one member in it; 0 for dead and left ones, which nobody needs to agree on.
   std::uint64_t Share(const Member& member) const;
 
  private:
-  using Entry = std::map<NodeId, Member>::iterator;
-
+  void Count(const Member& member, bool in);
   template <class Change>
   void Alter(Member& member, const Change& change);
   Outcome Admit(const Statement& heard, Time now, std::vector<Event>& events);
@@ -75,16 +80,19 @@ class Membership {
   bool JudgeOne(Member& member, Time now, std::vector<Event>& events);
   std::size_t WitnessesNeeded() const;
   Time DeathOf(const Member& member) const;
+  Time JudgementOf(const Member& member) const;
   void PlanJudgement();
+  void PlanJudgement(const Member& changed);
 
   const Config& config_;
-  std::map<NodeId, Member> members_;
+  Members members_;
   Member* self_;
   Ring ring_;
   std::uint64_t view_ = 0;
-  std::size_t alive_ = 0;                     // this node is one of them
-  std::set<NodeId> accused_;                  // suspect or unreachable
-  std::set<std::pair<Time, NodeId>> graves_;  // dead or left, and since when
+  std::array<std::uint32_t, kMaxBuckets> slices_ = {};
+  std::size_t alive_ = 0;              // this node is one of them
+  std::map<NodeId, Member*> accused_;  // suspect or unreachable
+  std::set<std::pair<Time, NodeId>> graves_;
   Time next_judgement_ = Time::max();
 };
 

@@ -45,19 +45,20 @@ struct Vouch {
   bool operator==(const Vouch&) const = default;
 };
 
-/// A rumour about a member, on its way down the tree that begins at `root`.
+/// A rumour about a member, for the receiver and for whoever is between it and `until` on the ring:
+/// they are the receiver's to tell.
 struct Tell {
   Statement statement;
-  NodeId root;
+  NodeId until;
   bool operator==(const Tell&) const = default;
 };
 
-/// A rumour about an item.
+/// A rumour about an item, likewise.
 struct Announced {
   NodeId owner;
   BootId boot = 0;
   Item item;
-  NodeId root;
+  NodeId until;
   bool operator==(const Announced&) const = default;
 };
 
@@ -68,7 +69,11 @@ struct Heard {
   bool operator==(const Heard&) const = default;
 };
 
-/// Anti-entropy, first step: the view cut by name into buckets, and a hash of each.
+/// How finely a view is cut at most. The number of buckets is always a power of two.
+constexpr std::size_t kMaxBuckets = 256;
+
+/// Anti-entropy, first step: the view cut into buckets, equal slices of the ring, and a hash of
+/// each.
 struct Buckets {
   std::vector<std::uint32_t> hashes;  ///< as many as there are buckets
   bool operator==(const Buckets&) const = default;
@@ -106,8 +111,14 @@ struct Delta {
   bool operator==(const Delta&) const = default;
 };
 
-using Part =
-    std::variant<Ping, Ack, PingReq, Vouch, Tell, Announced, Heard, Buckets, Entries, Want, Delta>;
+/// "Rows that concern you have changed." A hint and no more: unacknowledged, and whoever misses it
+/// finds the rows at its next look.
+struct Nudge {
+  bool operator==(const Nudge&) const = default;
+};
+
+using Part = std::variant<Ping, Ack, PingReq, Vouch, Tell, Announced, Heard, Buckets, Entries, Want,
+                          Delta, Nudge>;
 
 struct Packet {
   NodeId from;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,28 +17,29 @@ struct Datagram {
   std::string bytes;
 };
 
-/// What is to be said at this moment, by receiver: everything for one goes in one datagram, as far
-/// as it fits.
+/// What is to be said, by receiver: everything for one goes in one datagram, as far as it fits.
+/// What can wait does so until something else goes there, or its time is up.
 ///
 /// Thread: loop.
 class Outbox {
  public:
   void Add(const Address& to, const Part& part) { AddEncoded(to, EncodePart(part)); }
-  void AddEncoded(const Address& to, std::string part) { parts_[to].push_back(std::move(part)); }
+  void AddEncoded(const Address& to, std::string part) { Put(to, std::move(part), Time::min()); }
+  void AddUntil(Time due, const Address& to, const Part& part) { Put(to, EncodePart(part), due); }
 
-  std::vector<Datagram> Flush(const NodeId& from, BootId boot, std::size_t limit) {
-    std::vector<Datagram> datagrams;
-    for (const auto& [to, parts] : parts_) {
-      for (std::string& bytes : Assemble(from, boot, parts, limit)) {
-        datagrams.push_back({to, std::move(bytes)});
-      }
-    }
-    parts_.clear();
-    return datagrams;
-  }
+  /// What is due.
+  std::vector<Datagram> Flush(Time now, const NodeId& from, BootId boot, std::size_t limit);
+  Time next_flush() const { return due_.empty() ? Time::max() : due_.begin()->first; }
 
  private:
-  std::map<Address, std::vector<std::string>> parts_;
+  struct Letter {
+    Time due = Time::max();
+    std::vector<std::string> parts = {};
+  };
+  void Put(const Address& to, std::string part, Time due);
+
+  std::map<Address, Letter> letters_;
+  std::set<std::pair<Time, Address>> due_;
 };
 
 }  // namespace sf::gossip

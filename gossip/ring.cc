@@ -2,6 +2,7 @@
 #include "gossip/ring.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "gossip/random.h"
 
@@ -58,18 +59,30 @@ std::vector<const Member*> Ring::Confirmers(const Member& member, std::size_t co
   return found;
 }
 
-std::vector<const Member*> Ring::Children(const Member& root, const Member& of,
-                                          std::size_t fan_out) const {
-  std::vector<const Member*> children;
-  const auto top = IndexOf(root);
-  const auto own = IndexOf(of);
-  if (!top || !own) return children;
-  const std::size_t position = (*own + size() - *top) % size();
-  const std::size_t first = position * fan_out + 1;
-  for (std::size_t i = first; i < first + fan_out && i < size(); ++i) {
-    children.push_back(&at(*top + i));
-  }
-  return children;
+Ring::Arc Ring::All(std::uint64_t place) const { return {From(place), size()}; }
+
+Ring::Arc Ring::Between(std::uint64_t after, std::uint64_t until) const {
+  if (after == until) return {};
+  const std::size_t first = From(after + 1);
+  return {first, (From(until) + size() - first) % size()};
+}
+
+Ring::Arc Ring::Slice(std::size_t index, std::size_t slices) const {
+  const int shift = 64 - std::countr_zero(slices);
+  const auto begins = [&](std::size_t slice) {
+    if (slice == slices) return members_.end();
+    const std::uint64_t place = slices == 1 ? 0 : std::uint64_t{slice} << shift;
+    return std::ranges::lower_bound(members_, place, {}, &Member::place);
+  };
+  const auto first = begins(index);
+  return {static_cast<std::size_t>(first - members_.begin()),
+          static_cast<std::size_t>(begins(index + 1) - first)};
+}
+
+/// The index of the first member from `place` on.
+std::size_t Ring::From(std::uint64_t place) const {
+  const auto spot = std::ranges::lower_bound(members_, place, {}, &Member::place);
+  return static_cast<std::size_t>(spot - members_.begin()) % size();
 }
 
 std::optional<std::size_t> Ring::IndexOf(const Member& member) const {

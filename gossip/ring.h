@@ -14,8 +14,9 @@ namespace sf::gossip {
 /// the same on every node because it is that of their names' hashes.
 ///
 /// Three things are read from it, and need no word between nodes: who probes whom (SWIM's
-/// round-robin, section 4.3, made common to all), who double-checks a suspicion, and the tree along
-/// which news runs. Views that differ for a moment bend all three a little and break none.
+/// round-robin, section 4.3, made common to all), who double-checks a suspicion, and which members
+/// lie between two others, so that the telling of news can be shared out. Views that differ for a
+/// moment bend all three a little and break none.
 ///
 /// Thread: loop. Members are borrowed and must outlive their place here.
 class Ring {
@@ -34,13 +35,21 @@ class Ring {
   /// The `count` live members that follow `member`, without those that have testified already.
   std::vector<const Member*> Confirmers(const Member& member, std::size_t count) const;
 
-  /// Whom `of` tells what began at `root`: its children in a complete tree of degree `fan_out` laid
-  /// over the ring from the root on.
-  std::vector<const Member*> Children(const Member& root, const Member& of,
-                                      std::size_t fan_out) const;
+  /// Some neighbours on the ring, as indices for at(). Valid until the ring changes.
+  struct Arc {
+    std::size_t first = 0;
+    std::size_t size = 0;
+  };
+  /// Everyone, beginning with the first from `place` on.
+  Arc All(std::uint64_t place) const;
+  /// Those between two places; nobody if they are the same.
+  Arc Between(std::uint64_t after, std::uint64_t until) const;
+  /// Those in the `index`th of `slices` equal slices of all places; `slices` is a power of two.
+  Arc Slice(std::size_t index, std::size_t slices) const;
 
  private:
   std::optional<std::size_t> IndexOf(const Member& member) const;
+  std::size_t From(std::uint64_t place) const;
 
   std::vector<const Member*> members_;  // by (place, name)
 };

@@ -16,6 +16,9 @@ constexpr std::size_t kTag = crypto_aead_xchacha20poly1305_ietf_ABYTES;
 static_assert(kHeader + kTag == Seal::kOverhead);
 static_assert(crypto_aead_xchacha20poly1305_ietf_KEYBYTES == Seal::kKeyBytes);
 
+// What is farther behind was sent in another age.
+constexpr std::uint64_t kFarthest = 0xffffffff;
+
 using Nonce = std::array<std::uint8_t, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES>;
 
 /// The header, which is sent, and zeros, which need not be.
@@ -95,14 +98,23 @@ bool Seal::Fresh(BootId boot, std::uint64_t counter) {
   if (windows_.size() >= kMaxSenders && !windows_.contains(boot)) ForgetStalest();
   Window& window = windows_[boot];
   window.used = ++opened_;
+  auto& below = window.below;
   if (counter > window.highest) {
-    const std::uint64_t ahead = counter - window.highest;
-    window.seen = ahead < kWindow ? window.seen << ahead : std::bitset<kWindow>();
+    const std::uint64_t ahead = std::min(counter - window.highest, kFarthest);
+    for (std::uint32_t& gap : below) {
+      if (gap != 0) gap = static_cast<std::uint32_t>(std::min(gap + ahead, kFarthest));
+    }
+    std::shift_right(below.begin(), below.end(), 1);
+    below[0] = window.highest == 0 ? 0 : static_cast<std::uint32_t>(ahead);
     window.highest = counter;
+    return true;
   }
   const std::uint64_t behind = window.highest - counter;
-  if (behind >= kWindow || window.seen[behind]) return false;
-  window.seen[behind] = true;
+  const auto spot = std::ranges::find_if(
+      below, [behind](std::uint32_t gap) { return gap == 0 || gap >= behind; });
+  if (behind == 0 || behind >= kFarthest || spot == below.end() || *spot == behind) return false;
+  std::shift_right(spot, below.end(), 1);
+  *spot = static_cast<std::uint32_t>(behind);
   return true;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -23,9 +22,10 @@ constexpr std::size_t kDropReasons = 5;
 ///
 /// A sealed datagram is boot(8) counter(8) ciphertext tag(16). The sender's boot id and counter
 /// are the nonce, which therefore never repeats under one key, and they are what tells a replay:
-/// per boot id a counter is let in once, and only while it is within the newest kWindow ones. A
-/// replay of a boot that has been forgotten here gets through to the protocol, whose statements
-/// only ever move forward and so lose nothing by it.
+/// per boot id a counter is let in once, and only while fewer than kRemembered greater ones have
+/// been. A sender counts for all its receivers together, so how far a counter lies behind says
+/// nothing; how many overtook it does. A replay of a boot that has been forgotten here gets through
+/// to the protocol, whose statements only ever move forward and so lose nothing by it.
 ///
 /// Several keys make rotation possible without a stop: add the new key everywhere, then put it
 /// first everywhere, then remove the old one. The first seals, any opens.
@@ -52,13 +52,14 @@ class Seal {
   std::uint64_t Dropped(Drop reason) const { return dropped_[static_cast<std::size_t>(reason)]; }
 
  private:
-  static constexpr std::size_t kWindow = 1024;
+  static constexpr std::size_t kRemembered = 16;
   static constexpr std::size_t kMaxSenders = 16384;
 
-  /// The counters of one boot that were let in: the highest, and which of those just below it.
+  /// The greatest counters of one boot that were let in. There is one for each member of a cluster.
   struct Window {
-    std::uint64_t highest = 0;
-    std::bitset<kWindow> seen;
+    std::uint64_t highest = 0;  ///< 0: nothing yet
+    /// How far below it the others are, the nearest first; 0: no more.
+    std::array<std::uint32_t, kRemembered - 1> below = {};
     std::uint64_t used = 0;  ///< when, in datagrams opened by us: for forgetting the stalest
   };
 

@@ -19,8 +19,6 @@ constexpr std::size_t kPerItem = 20;
 constexpr std::size_t kPerBucket = 2;
 constexpr std::size_t kMaxPerPart = 400;
 
-std::size_t BucketOf(const Member& member, std::size_t buckets) { return member.place % buckets; }
-
 bool IsShared(const Member& member) { return member.said.state < MemberState::kDead; }
 
 std::size_t SizeOf(const Member& member) {
@@ -29,14 +27,31 @@ std::size_t SizeOf(const Member& member) {
   return size;
 }
 
+std::size_t BucketsFor(const Membership& membership) {
+  const std::size_t wanted = membership.ring().size() / kMembersPerBucket;
+  return std::bit_ceil(std::clamp(wanted, kMinBuckets, kMaxBuckets));
+}
+
 Entries::Entry EntryOf(const Member& member) { return {member.said, member.complete}; }
 
 std::vector<std::uint32_t> HashBuckets(const Membership& membership, std::size_t buckets) {
   std::vector<std::uint32_t> hashes(buckets);
-  for (const auto& [name, member] : membership.members()) {
-    hashes[BucketOf(member, buckets)] += static_cast<std::uint32_t>(membership.Share(member));
+  for (std::size_t i = 0; i < kMaxBuckets; ++i) {
+    hashes[i * buckets / kMaxBuckets] += membership.slices()[i];
   }
   return hashes;
+}
+
+/// `Visit` sees those in one bucket that may still answer.
+template <class Visit>
+void ForEachIn(const Membership& membership, std::size_t bucket, std::size_t buckets,
+               const Visit& visit) {
+  const Ring& ring = membership.ring();
+  const Ring::Arc slice = ring.Slice(bucket, buckets);
+  for (std::size_t i = 0; i < slice.size; ++i) {
+    const Member& member = ring.at(slice.first + i);
+    if (IsShared(member)) visit(member);
+  }
 }
 
 /// Entries until the limit is reached, then the next part.
@@ -87,23 +102,25 @@ class EntryPacker {
 }  // namespace
 
 Buckets Summarise(const Membership& membership) {
-  const std::size_t wanted = membership.ring().size() / kMembersPerBucket;
-  return {HashBuckets(membership, std::bit_ceil(std::clamp(wanted, kMinBuckets, kMaxBuckets)))};
+  return {HashBuckets(membership, BucketsFor(membership))};
 }
 
 std::vector<Part> Answer(const Membership& membership, const Buckets& theirs, std::size_t limit) {
   const std::size_t buckets = theirs.hashes.size();
   const std::vector<std::uint32_t> ours = HashBuckets(membership, buckets);
-  std::vector<std::vector<const Member*>> members(buckets);
-  for (const auto& [name, member] : membership.members()) {
-    if (IsShared(member)) members[BucketOf(member, buckets)].push_back(&member);
-  }
-  EntryPacker packer(static_cast<std::uint32_t>(buckets), limit);
-  for (std::size_t i = 0; i < buckets; ++i) {
-    if (ours[i] != theirs.hashes[i]) packer.AddBucket(static_cast<std::uint32_t>(i), members[i]);
+  // Who knows few has cut coarsely. A bucket must fit in a part, so it is cut as who knows more
+  // would.
+  const std::size_t fine = std::max(BucketsFor(membership), buckets);
+  EntryPacker packer(static_cast<std::uint32_t>(fine), limit);
+  for (std::size_t i = 0; i < fine; ++i) {
+    const std::size_t coarse = i * buckets / fine;
+    if (ours[coarse] == theirs.hashes[coarse]) continue;
+    std::vector<const Member*> members;
+    ForEachIn(membership, i, fine, [&](const Member& member) { members.push_back(&member); });
+    packer.AddBucket(static_cast<std::uint32_t>(i), members);
   }
   std::vector<Part> parts = packer.Take();
-  if (parts.empty()) parts.emplace_back(Entries{.buckets = static_cast<std::uint32_t>(buckets)});
+  if (parts.empty()) parts.emplace_back(Entries{.buckets = static_cast<std::uint32_t>(fine)});
   return parts;
 }
 
@@ -129,13 +146,12 @@ std::vector<Part> Reconcile(const Membership& membership, const Entries& theirs,
       }
     }
   }
-  for (const std::uint32_t bucket : theirs.covered) {
-    for (const auto& [name, member] : membership.members()) {
-      if (BucketOf(member, theirs.buckets) == bucket && IsShared(member) &&
-          !mentioned.contains(name)) {
-        lacking.Add(member);
-      }
-    }
+  // A stranger's list may name a bucket often, or one that there is not.
+  for (const std::uint32_t bucket : std::set(theirs.covered.begin(), theirs.covered.end())) {
+    if (bucket >= theirs.buckets) continue;
+    ForEachIn(membership, bucket, theirs.buckets, [&](const Member& member) {
+      if (!mentioned.contains(member.said.name)) lacking.Add(member);
+    });
   }
   for (Part& part : lacking.Take()) parts.push_back(std::move(part));
   return parts;
@@ -143,7 +159,7 @@ std::vector<Part> Reconcile(const Membership& membership, const Entries& theirs,
 
 std::vector<Part> ItemsSince(const Member& owner, std::uint64_t since, std::size_t limit) {
   std::vector<const Item*> items;
-  for (const auto& [key, item] : owner.items) {
+  for (const auto& [key, item] : owner.items()) {
     if (item.version > since && item.version <= owner.complete) items.push_back(&item);
   }
   std::ranges::sort(items, {}, &Item::version);

@@ -3,6 +3,7 @@
 
 #include <uv.h>
 
+#include <csignal>
 #include <list>
 #include <mutex>
 #include <utility>
@@ -44,6 +45,8 @@ struct EventLoop::Implementation {
 };
 
 EventLoop::EventLoop() : implementation_(std::make_unique<Implementation>()) {
+  // A peer that hangs up is an error of the write that meets it; libuv cannot ask for that by call.
+  std::signal(SIGPIPE, SIG_IGN);
   Implementation& self = *implementation_;
   SF_CHECK(uv_loop_init(&self.loop) == 0);
   self.wake.data = &self;
@@ -97,6 +100,35 @@ void EventLoop::OnSignal(int signal, Callback callback) {
       signal);
 }
 
+struct EventLoop::Alarm::Handle {
+  uv_timer_t timer;
+  Callback callback;
+};
+
+EventLoop::Alarm::Alarm(EventLoop& loop, Callback callback)
+    : handle_(new Handle{.timer = {}, .callback = std::move(callback)}) {
+  uv_timer_init(loop.uv(), &handle_->timer);
+  handle_->timer.data = handle_;
+}
+
+EventLoop::Alarm::~Alarm() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->timer),
+           [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+}
+
+void EventLoop::Alarm::Set(std::chrono::steady_clock::time_point when) {
+  using std::chrono::milliseconds;
+  // libuv counts whole milliseconds from when the loop last woke up.
+  uv_update_time(handle_->timer.loop);
+  const auto now = std::chrono::steady_clock::now();
+  const auto left = when > now ? std::chrono::ceil<milliseconds>(when - now) : milliseconds(0);
+  uv_timer_start(
+      &handle_->timer, [](uv_timer_t* timer) { static_cast<Handle*>(timer->data)->callback(); },
+      static_cast<std::uint64_t>(left.count()), 0);
+}
+
+void EventLoop::Alarm::Cancel() { uv_timer_stop(&handle_->timer); }
+
 void EventLoop::Run() { uv_run(&implementation_->loop, UV_RUN_DEFAULT); }
 
 void EventLoop::Stop() {
@@ -106,5 +138,7 @@ void EventLoop::Stop() {
   }
   uv_async_send(&implementation_->wake);
 }
+
+uv_loop_s* EventLoop::uv() { return &implementation_->loop; }
 
 }  // namespace sf

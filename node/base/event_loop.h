@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 
+struct uv_loop_s;
+
 namespace sf {
 
 /// The one libuv loop of the process: the thread that calls Run() is the LOOP thread, and
@@ -25,9 +27,28 @@ class EventLoop {
   void Every(std::chrono::milliseconds period, Callback callback);
   void OnSignal(int signal, Callback callback);
 
+  /// A moment that can be moved: its callback runs once each time it is reached, never early.
+  class Alarm {
+   public:
+    Alarm(EventLoop& loop, Callback callback);
+    ~Alarm();
+    Alarm(const Alarm&) = delete;
+    Alarm& operator=(const Alarm&) = delete;
+
+    void Set(std::chrono::steady_clock::time_point when);
+    void Cancel();
+
+   private:
+    struct Handle;
+    Handle* handle_;  // Outlives this until libuv has let go of it.
+  };
+
   /// Until Stop(). Callbacks posted before Stop() still run.
   void Run();
   void Stop();
+
+  /// For the one other door to libuv, gossip/transport. Loop thread only.
+  uv_loop_s* uv();
 
  private:
   struct Implementation;  // Keeps uv.h out of every file that includes this one.

@@ -253,6 +253,7 @@ Result<HttpHead> HttpClient::Download(const HttpDownload& download, const OnHead
 
   Implementation& self = *implementation_;
   self.Begin(download.url, headers.get(), exchange);
+  if (!download.through_proxy) self.Set(CURLOPT_PROXY, "");
   self.Set(CURLOPT_FOLLOWLOCATION, 1L);
   self.Set(CURLOPT_MAXREDIRS, static_cast<long>(download.redirects));
   self.Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(download.connect_timeout.count()));

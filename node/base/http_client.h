@@ -44,7 +44,7 @@ struct HttpRequest {
   std::size_t max_body = 1 << 20;
 };
 
-/// A body of any size from a server that nobody vouches for.
+/// A body of any size, from a server that nobody vouches for or from another node.
 struct HttpDownload {
   std::string url;
   HttpHeaders headers = {};
@@ -53,6 +53,7 @@ struct HttpDownload {
   std::chrono::seconds stall_timeout{30};  ///< slower than kStallSpeed for so long is broken
   std::chrono::seconds timeout{std::chrono::hours{6}};
   std::uint64_t max_bytes = 0;
+  bool through_proxy = true;  ///< if the environment names one; not where another node is asked
 };
 
 /// `url` without user name and password, fit for a message.

@@ -24,5 +24,7 @@ using InstanceId = Id<struct InstanceTag>;
 using ArtifactId = Id<struct ArtifactTag>;
 using BlobId = Id<struct BlobTag>;
 using NamespaceId = Id<struct NamespaceTag>;
+using NetworkId = Id<struct NetworkTag>;
+using InterfaceId = Id<struct InterfaceTag>;
 
 }  // namespace sf

@@ -36,13 +36,13 @@ void Metrics::ObserveStep(const std::string& operation, const std::string& step,
   implementation_->steps.Add({{"operation", operation}, {"step", step}}, kBuckets).Observe(seconds);
 }
 
-void Metrics::Gauge(const std::string& name, const std::string& help,
-                    std::function<double()> read) {
+void Metrics::Gauge(const std::string& name, const std::string& help, std::function<double()> read,
+                    const std::map<std::string, std::string>& labels) {
   prometheus::Gauge& gauge = prometheus::BuildGauge()
                                  .Name("shakenfist_" + name)
                                  .Help(help)
                                  .Register(implementation_->registry)
-                                 .Add({});
+                                 .Add(labels);
   implementation_->figures.push_back({gauge, std::move(read)});
 }
 

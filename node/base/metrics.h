@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -18,7 +19,8 @@ class Metrics {
   /// How long one step of building or removing an instance took.
   void ObserveStep(const std::string& operation, const std::string& step, double seconds);
   /// A figure that is read whenever somebody asks. Register before the first Text().
-  void Gauge(const std::string& name, const std::string& help, std::function<double()> read);
+  void Gauge(const std::string& name, const std::string& help, std::function<double()> read,
+             const std::map<std::string, std::string>& labels = {});
 
   std::string Text() const;
 

@@ -130,7 +130,7 @@ TEST_CASE("Membership: items come once each, in whatever order, and only the new
   CHECK(hear(1, 3) == Outcome::kNews);  // passed on, but version 4 of it is already here
   CHECK(table.members.Find(kPeer)->complete == 4);
   CHECK(table.events.size() == 3);
-  CHECK(table.members.Find(kPeer)->items.at(1).version == 4);
+  CHECK(table.members.Find(kPeer)->items().at(1).version == 4);
 }
 
 TEST_CASE("Membership: a delta closes a gap, and one that begins beyond what is known does not") {

@@ -60,20 +60,32 @@ TEST_CASE("Ring: the living take the turns of the unreachable, so hardly a probe
   }
 }
 
-TEST_CASE("Ring: the tree reaches everyone once, from whatever root") {
-  for (const std::size_t n : {1, 2, 5, 6, 100}) {
+TEST_CASE("Ring: everyone but oneself is either before or after another member") {
+  for (const std::size_t n : {1, 2, 5, 40}) {
     const std::deque<Member> members = Members(n);
     const Ring ring = RingOf(members);
-    for (const Member& root : members) {
-      std::multiset<const Member*> told;
-      for (const Member& member : members) {
-        for (const Member* child : ring.Children(root, member, 4)) told.insert(child);
+    for (const Member& a : members) {
+      CHECK(ring.Between(a.place, a.place).size == 0);
+      for (const Member& b : members) {
+        if (&a == &b) continue;
+        const Ring::Arc there = ring.Between(a.place, b.place);
+        const Ring::Arc back = ring.Between(b.place, a.place);
+        CHECK(there.size + back.size == n - 2);
+        if (there.size > 0) CHECK(&ring.at(there.first + there.size) == &b);
       }
-      CHECK(told.size() == n - 1);
-      CHECK(told.count(&root) == 0);
-      for (const Member* member : told) CHECK(told.count(member) == 1);
     }
   }
+}
+
+TEST_CASE("Ring: an arc may end at a member that is not known here") {
+  const std::deque<Member> members = Members(10);
+  const Ring ring = RingOf(members);
+  const Ring::Arc all = ring.All(members[3].place);
+  CHECK(all.size == 10);
+  CHECK(&ring.at(all.first) == &members[3]);
+  const Member& next = ring.at(all.first + 2);
+  CHECK(ring.Between(members[3].place, next.place - 1).size == 1);
+  CHECK(ring.Between(members[3].place, next.place + 1).size == 2);
 }
 
 TEST_CASE("Ring: a suspicion is double-checked by live members that have not testified") {

@@ -8,10 +8,15 @@ namespace sf::sim {
 using gossip::MemberState;
 
 void SafetyChecker::OnStart(std::size_t node) {
-  const auto of_node = [node](const auto& entry) { return entry.first.first == node; };
-  std::erase_if(seen_, of_node);
-  std::erase_if(suspected_, of_node);
-  std::erase_if(announced_, of_node);
+  if (reports_.size() <= node) reports_.resize(node + 1);
+  reports_[node].clear();
+}
+
+SafetyChecker::Report& SafetyChecker::Of(std::size_t node, const NodeId& member) {
+  const std::size_t column = column_.try_emplace(member, column_.size()).first->second;
+  std::vector<Report>& row = reports_[node];
+  if (row.size() <= column) row.resize(column + 1);
+  return row[column];
 }
 
 void SafetyChecker::OnOutput(std::size_t node, const gossip::Output& output) {
@@ -31,16 +36,17 @@ void SafetyChecker::OnOutput(std::size_t node, const gossip::Output& output) {
 }
 
 void SafetyChecker::OnEvent(std::size_t node, const Event& event) {
-  const Pair pair(node, event.said.name);
+  Report& report = Of(node, event.said.name);
   switch (event.kind) {
-    case Event::Kind::kForgotten: seen_.erase(pair); return;
+    case Event::Kind::kForgotten: report = {}; return;
     case Event::Kind::kAnnounced: return CheckAnnouncement(node, event);
+    case Event::Kind::kNudged:
     case Event::Kind::kRefuted:
     case Event::Kind::kNameTaken: return;
     // What it had announced is void. Should its earlier life prevail once more before it speaks up
     // again, the application hears everything anew, after one more of these.
-    case Event::Kind::kRestarted: announced_.erase(pair); break;
-    case Event::Kind::kSuspected: suspected_[pair] = sim_.LocalTime(node); break;
+    case Event::Kind::kRestarted: report.announced.clear(); break;
+    case Event::Kind::kSuspected: report.suspected = sim_.LocalTime(node); break;
     case Event::Kind::kUnreachable:
     case Event::Kind::kDead: CheckVerdict(node, event); break;
     default: break;
@@ -49,7 +55,7 @@ void SafetyChecker::OnEvent(std::size_t node, const Event& event) {
 }
 
 void SafetyChecker::CheckIncarnation(std::size_t node, const Event& event) {
-  gossip::Incarnation& seen = seen_[{node, event.said.name}];
+  gossip::Incarnation& seen = Of(node, event.said.name).incarnation;
   if (event.said.incarnation < seen) Violated(node, event.said.name.value + " went back");
   seen = event.said.incarnation;
   if (seen > spoken_[event.said.name]) {
@@ -58,12 +64,14 @@ void SafetyChecker::CheckIncarnation(std::size_t node, const Event& event) {
 }
 
 void SafetyChecker::CheckVerdict(std::size_t node, const Event& event) {
-  const auto& members = sim_.View(node).members();
   std::set<NodeId> witnesses;
   for (const gossip::Witness& witness : event.said.witnesses) witnesses.insert(witness.name);
-  const auto able = static_cast<std::size_t>(std::ranges::count_if(
-      members, [](const auto& m) { return m.second.said.state == MemberState::kAlive; }));
-  if (witnesses.size() < std::min<std::size_t>(2, able)) {
+  const auto alone = [&members = sim_.View(node).members()] {
+    return 1 >= std::ranges::count_if(members, [](const gossip::Member& member) {
+             return member.said.state == MemberState::kAlive;
+           });
+  };
+  if (witnesses.empty() || (witnesses.size() == 1 && !alone())) {
     Violated(node, event.said.name.value + " was judged by too few witnesses");
   }
   const auto subject = sim_.IndexOf(event.said.name);
@@ -73,16 +81,15 @@ void SafetyChecker::CheckVerdict(std::size_t node, const Event& event) {
     return;
   }
   false_deaths_ += wrong;
-  const auto suspected = suspected_.find({node, event.said.name});
-  if (suspected == suspected_.end() ||
-      sim_.LocalTime(node) - suspected->second < sim_.config().dead_after_min) {
+  const std::optional<Time> suspected = Of(node, event.said.name).suspected;
+  if (!suspected || sim_.LocalTime(node) - *suspected < sim_.config().dead_after_min) {
     Violated(node, event.said.name.value + " was declared dead too soon");
   }
 }
 
 void SafetyChecker::CheckAnnouncement(std::size_t node, const Event& event) {
   const std::pair now(event.said.boot, event.item.version);
-  auto& last = announced_[{node, event.said.name}][event.item.key];
+  auto& last = Of(node, event.said.name).announced[event.item.key];
   if (now.first == last.first && now.second <= last.second) {
     Violated(node, "an announcement of " + event.said.name.value + " came twice or went back");
   }

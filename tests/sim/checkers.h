@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -35,8 +36,14 @@ class SafetyChecker : public Simulator::Observer {
   std::uint64_t false_unreachables() const { return false_unreachables_; }
 
  private:
-  using Pair = std::pair<std::size_t, NodeId>;  // who has a view of whom
+  /// What one node has reported of one member.
+  struct Report {
+    gossip::Incarnation incarnation = 0;
+    std::optional<Time> suspected = {};
+    std::map<std::uint32_t, std::pair<gossip::BootId, std::uint64_t>> announced = {};
+  };
 
+  Report& Of(std::size_t node, const NodeId& member);
   void OnEvent(std::size_t node, const Event& event);
   void CheckIncarnation(std::size_t node, const Event& event);
   void CheckVerdict(std::size_t node, const Event& event);
@@ -45,9 +52,8 @@ class SafetyChecker : public Simulator::Observer {
 
   const Simulator& sim_;
   std::map<NodeId, gossip::Incarnation> spoken_;  // by the member itself, at most
-  std::map<Pair, gossip::Incarnation> seen_;
-  std::map<Pair, Time> suspected_;
-  std::map<Pair, std::map<std::uint32_t, std::pair<gossip::BootId, std::uint64_t>>> announced_;
+  std::map<NodeId, std::size_t> column_;
+  std::vector<std::vector<Report>> reports_;  // by node, and by the member's column
   std::vector<std::string> violations_;
   std::uint64_t false_deaths_ = 0;
   std::uint64_t false_unreachables_ = 0;

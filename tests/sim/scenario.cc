@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/sim/checkers.h"
+#include "tests/sim/role_world.h"
 
 namespace sf::sim {
 namespace {
@@ -22,6 +23,7 @@ std::string Words(const Event::Kind kind) {
     case Event::Kind::kUpdated: return "";
     case Event::Kind::kForgotten: return "forgotten";
     case Event::Kind::kAnnounced: return "announced something";
+    case Event::Kind::kNudged: return "nudges";
     case Event::Kind::kRefuted: return "\"I am alive\"";
     case Event::Kind::kNameTaken: return "has my name";
   }
@@ -63,6 +65,9 @@ class Player {
     std::string lines = Reports(began);
     if (!remark.empty()) lines += "  -> " + remark + "\n";
     for (const std::string& violation : checker_.violations()) lines += "  -> " + violation + "\n";
+    if (roles_) {
+      for (const std::string& violation : roles_->violations()) lines += "  -> " + violation + "\n";
+    }
     return lines;
   }
 
@@ -75,9 +80,14 @@ class Player {
       if (length) sim_.RunFor(*length);
       return length.has_value();
     }
+    if (verb == "role") return roles_.emplace(sim_, 1), true;
+    if (verb == "database") return roles_ && SetDatabase(in);
     if (verb == "check") {
+      std::string what;
+      in >> what;
       remark = sim_.Agreed() ? "agreed" : "not agreed";
-      return true;
+      if (what == "role") remark = DescribeRole();
+      return what == "agreed" || (what == "role" && roles_);
     }
     if (verb == "start" || verb == "loss") {
       int number = 0;
@@ -95,7 +105,7 @@ class Player {
     if (!sim_.IsRunning(node)) return false;
     if (verb == "crash") return sim_.Crash(node), true;
     if (verb == "kill") return sim_.Kill(node), true;
-    if (verb == "leave") return sim_.Leave(node), true;
+    if (verb == "leave") return roles_ ? roles_->Leave(node) : sim_.Leave(node), true;
     if (verb == "pause") {
       const auto length = ReadTime(in);
       if (length) sim_.Pause(node, *length);
@@ -105,6 +115,28 @@ class Player {
     std::string text;
     if (verb != "announce" || !(in >> key >> text)) return false;
     return sim_.Announce(node, key, text), true;
+  }
+
+  bool SetDatabase(std::istream& in) {
+    std::string word;
+    in >> word;
+    const bool away = word == "away";
+    if (!away && word != "back") return false;
+    bool some = false;
+    for (; in >> word; some = true) {
+      const auto node = sim_.IndexOf(NodeId(word));
+      if (!node) return false;
+      roles_->row().SetAway(*node, away);
+    }
+    if (!some) roles_->row().SetAwayForAll(away);
+    return true;
+  }
+
+  std::string DescribeRole() const {
+    std::string text = roles_->row().now().holder.value + " holds term " +
+                       std::to_string(roles_->row().now().term) + ", serving:";
+    for (const std::size_t node : roles_->Servers()) text += " " + sim_.NameOf(node).value;
+    return text + (roles_->Settled() ? ", and all know" : "");
   }
 
   bool Cut(std::istream& in) {
@@ -145,6 +177,7 @@ class Player {
     std::vector<Report> reports;
     for (const Transcript::Line& line : transcript_.TakeLines()) {
       if (line.kind == Event::Kind::kUpdated) continue;
+      if (roles_ && line.kind == Event::Kind::kAnnounced) continue;
       const auto same = [&line](const Report& report) {
         return report.kind == line.kind && report.said.name == line.said.name;
       };
@@ -155,22 +188,30 @@ class Player {
       report->last = line.at;
       report->observers.insert(line.observer);
     }
+    std::multimap<Duration, std::string> lines;
+    for (const Report& report : reports) lines.emplace(report.first, Print(report, began));
+    if (roles_) {
+      for (const auto& [at, line] : roles_->TakeLines()) {
+        lines.emplace(at, Span(at - began, at - began) + line + "\n");
+      }
+    }
     std::string text;
-    for (const Report& report : reports) text += Print(report, began);
+    for (const auto& [at, line] : lines) text += line;
     return text;
   }
 
+  static std::string Span(Duration first, Duration last) {
+    const auto print = [](const char* format, Duration time) {
+      char text[48];
+      std::snprintf(text, sizeof text, format, static_cast<double>(time.count()) / 1e6);
+      return std::string(text);
+    };
+    const bool apart = last - first >= std::chrono::milliseconds(10);
+    return print("  -> %.2f", first) + (apart ? print("-%.2f", last) : "") + " s ";
+  }
+
   std::string Print(const Report& report, Duration began) const {
-    char time[48];
-    const double first = static_cast<double>((report.first - began).count()) / 1e6;
-    const double last = static_cast<double>((report.last - began).count()) / 1e6;
-    std::snprintf(time, sizeof time, "  -> %.2f", first);
-    std::string text = time;
-    if (last - first >= 0.01) {
-      std::snprintf(time, sizeof time, "-%.2f", last);
-      text += time;
-    }
-    text += " s " + Observers(report) + ": ";
+    std::string text = Span(report.first - began, report.last - began) + Observers(report) + ": ";
     if (report.kind != Event::Kind::kRefuted) text += report.said.name.value + " ";
     text += Words(report.kind);
     std::string found;
@@ -196,6 +237,7 @@ class Player {
   Simulator sim_;
   Transcript transcript_;
   SafetyChecker checker_;
+  std::optional<RoleWorld> roles_ = {};
 };
 
 }  // namespace

@@ -18,6 +18,9 @@ namespace sf::sim {
 ///   loss PERCENT
 ///   announce NODE KEY TEXT
 ///   check agreed            says so if all running nodes have the same view, of each other
+///   role                    before the first start: the network-services role is played, too
+///   database away|back [NODE...]
+///   check role              who holds it, who serves, whether all know
 ///   # ...                   for the reader
 ///
 /// What it cannot read it answers with "  -> not understood".
