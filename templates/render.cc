@@ -28,7 +28,17 @@ struct Kind {
   bool (*accepts)(std::string_view);
   std::string (*escape)(std::string_view);
 };
-constexpr Kind kKinds[] = {{".xml", IsXmlText, EscapeXml}};
+
+/// A configuration file of lines has no escapes: a value that would begin another line has no place
+/// there.
+bool IsLine(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; });
+}
+
+constexpr Kind kKinds[] = {
+    {".xml", IsXmlText, EscapeXml},
+    {".conf", IsLine, [](std::string_view text) { return std::string(text); }},
+    {".nft", IsLine, [](std::string_view text) { return std::string(text); }}};
 
 Result<Kind> KindOf(std::string_view name) {
   const auto kind = std::ranges::find_if(
@@ -138,7 +148,8 @@ Result<Templates> Templates::Load(const std::filesystem::path& folder) try {
     Text text{fmt::format("{} (built in)", builtin.name), std::string(builtin.text)};
     const auto own = folder / builtin.name;
     if (!folder.empty() && std::filesystem::exists(own)) {
-      text = {own.string(), TRY(ReadOperatorsText(own))};
+      text.text = TRY(ReadOperatorsText(own));
+      text.origin = own.string();
     }
     TRY(Parse(text.origin, text.text));
     templates.texts_.emplace(builtin.name, std::move(text));
