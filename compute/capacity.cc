@@ -50,12 +50,12 @@ Result<std::string> ReadProc(const char* path) {
 Result<Capacity> ReadCapacity(const std::filesystem::path& storage) {
   const std::string loadavg = TRY(ReadProc("/proc/loadavg"));
   const std::string meminfo = TRY(ReadProc("/proc/meminfo"));
-  return Capacity{
-      .cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)),
-      .load = TRY(ParseLoadavg(loadavg)),
-      .memory = TRY(ParseMeminfo(meminfo)),
-      .disk = TRY(ReadDiskSpace(storage)),
-  };
+  Capacity capacity;
+  capacity.cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  capacity.load = TRY(ParseLoadavg(loadavg));
+  capacity.memory = TRY(ParseMeminfo(meminfo));
+  capacity.disk = TRY(ReadDiskSpace(storage));
+  return capacity;
 }
 
 Result<DiskSpace> ReadDiskSpace(const std::filesystem::path& path) {
@@ -88,8 +88,10 @@ Result<std::uint64_t> AllocatedBytes(const std::filesystem::path& folder) {
 }
 
 Result<Memory> ParseMeminfo(std::string_view text) {
-  return Memory{.total_bytes = TRY(MeminfoBytes(text, "MemTotal")),
-                .available_bytes = TRY(MeminfoBytes(text, "MemAvailable"))};
+  Memory memory;
+  memory.total_bytes = TRY(MeminfoBytes(text, "MemTotal"));
+  memory.available_bytes = TRY(MeminfoBytes(text, "MemAvailable"));
+  return memory;
 }
 
 Result<double> ParseLoadavg(std::string_view text) { return LeadingNumber<double>(text); }

@@ -22,4 +22,10 @@ bool IsVideoModel(std::string_view model) {
   return std::ranges::find(kModels, model) != std::end(kModels);
 }
 
+bool IsNicModel(std::string_view model) {
+  constexpr std::string_view kModels[] = {"virtio",   "e1000", "e1000e", "rtl8139",
+                                          "ne2k_pci", "pcnet", "vmxnet3"};
+  return std::ranges::find(kModels, model) != std::end(kModels);
+}
+
 }  // namespace sf::compute

@@ -73,5 +73,7 @@ std::string DomainName(const std::string& cluster_id, const InstanceId& id);
 
 /// Whether `model` is a video card that a domain may ask for by name.
 bool IsVideoModel(std::string_view model);
+/// Likewise a NIC.
+bool IsNicModel(std::string_view model);
 
 }  // namespace sf::compute

@@ -99,6 +99,23 @@ Result<std::string> DomainXml(const DomainSpec& spec, const Templates& templates
   return templates.Render("domain.xml", values);
 }
 
+Result<std::string> CopyXml(const std::vector<DiskCopy>& disks, const Templates& templates) {
+  json list = json::array();
+  for (const DiskCopy& disk : disks) list.push_back({{"target", disk.device}, {"path", disk.path}});
+  return templates.Render("backup.xml", {{"disks", list}});
+}
+
+Result<std::string> InterfaceXml(const std::string& domain_xml, const std::string& mac) {
+  constexpr std::string_view kEnd = "</interface>";
+  const std::size_t found = domain_xml.find(mac);
+  const std::size_t begin = domain_xml.rfind("<interface", found);
+  const std::size_t end = domain_xml.find(kEnd, found);
+  if (found == std::string::npos || begin == std::string::npos || end == std::string::npos) {
+    return Fail(Code::kInvalid, "domain.xml has no interface with the MAC address {}", mac);
+  }
+  return domain_xml.substr(begin, end + kEnd.size() - begin);
+}
+
 Result<void> CheckDomainTemplate(const Templates& templates) {
   const DomainSpec least;  // Opens the sections for what is not there, and `most` all others.
   DomainSpec most;
@@ -111,6 +128,7 @@ Result<void> CheckDomainTemplate(const Templates& templates) {
   most.side_channels.emplace_back();
   TRY(DomainXml(least, templates));
   TRY(DomainXml(most, templates));
+  TRY(CopyXml({{"vda", "/copy"}}, templates));
   return {};
 }
 

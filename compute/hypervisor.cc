@@ -2,14 +2,12 @@
 #include "compute/hypervisor.h"
 
 #include <algorithm>
-#include <csignal>
-#include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "compute/domain_spec.h"
-#include "compute/libvirt_handle.h"
+#include "compute/libvirt_link.h"
 
 namespace sf::compute {
 namespace {
@@ -30,12 +28,6 @@ DomainState ToState(int state, int reason) {
               reason == VIR_DOMAIN_SHUTOFF_SHUTDOWN || reason == VIR_DOMAIN_SHUTOFF_DESTROYED};
     default: return {Power::kOn, false};  // Running, blocked, or on its way down.
   }
-}
-
-Result<DomainHandle> Find(virConnectPtr connection, const std::string& name) {
-  DomainHandle domain(virDomainLookupByName(connection, name.c_str()));
-  if (!domain) return LibvirtFailure("domain {}", name);
-  return domain;
 }
 
 Result<DomainState> StateOf(virDomainPtr domain) {
@@ -59,6 +51,21 @@ struct PowerChange {
   int (*act)(virDomainPtr);
 };
 
+Result<void> Change(LibvirtLink& link, const InstanceId& id, const PowerChange& change) {
+  return link.CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
+    const Power power = TRY(StateOf(domain)).power;
+    if (std::ranges::count(change.done, power) > 0) return {};
+    if (std::ranges::count(change.from, power) == 0) {
+      return Fail(Code::kConflict, "instance {} is {}: it cannot be {}", id, ToString(power),
+                  change.verb);
+    }
+    if (change.act(domain) < 0) {
+      return LibvirtFailure("instance {} could not be {}", id, change.verb);
+    }
+    return {};
+  });
+}
+
 std::string VersionText(unsigned long version) {
   return fmt::format("{}.{}.{}", version / 1000000, version / 1000 % 1000, version % 1000);
 }
@@ -75,78 +82,8 @@ std::string_view ToString(Power power) {
   return "";
 }
 
-/// The one connection, shared by all threads and made anew when it has broken.
-class Hypervisor::Link {
- public:
-  Link(std::string uri, std::string prefix) : uri_(std::move(uri)), prefix_(std::move(prefix)) {
-    std::signal(SIGPIPE, SIG_IGN);  // libvirt writes to a libvirtd that has gone, and would end us.
-    virInitialize();
-    virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});  // Else libvirt prints every error.
-  }
-
-  /// `work(connection)`, and once more if the connection turns out to be broken: libvirtd has most
-  /// likely restarted since the last call. So work must bear being done twice.
-  template <class Work>
-  auto Call(const Work& work) -> decltype(work(virConnectPtr{})) {
-    for (int attempt = 1;; ++attempt) {
-      const ConnectionHandle connection = TRY(Connection());
-      auto result = work(connection.get());
-      if (result || virConnectIsAlive(connection.get()) == 1) return result;
-      Drop(connection);
-      if (attempt == 2) return Fail(Code::kUnavailable, "libvirt: {}", result.error().message);
-    }
-  }
-
-  /// Finds the domain of `id` and does `work(domain)` to it.
-  template <class Work>
-  auto CallOnDomain(const InstanceId& id, const Work& work) -> decltype(work(virDomainPtr{})) {
-    using Answer = decltype(work(virDomainPtr{}));
-    return Call([&](virConnectPtr connection) -> Answer {
-      const DomainHandle domain = TRY(Find(connection, prefix_ + id.value));
-      return work(domain.get());
-    });
-  }
-
-  Result<void> Change(const InstanceId& id, const PowerChange& change) {
-    return CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
-      const Power power = TRY(StateOf(domain)).power;
-      if (std::ranges::count(change.done, power) > 0) return {};
-      if (std::ranges::count(change.from, power) == 0) {
-        return Fail(Code::kConflict, "instance {} is {}: it cannot be {}", id, ToString(power),
-                    change.verb);
-      }
-      if (change.act(domain) < 0) {
-        return LibvirtFailure("instance {} could not be {}", id, change.verb);
-      }
-      return {};
-    });
-  }
-
-  const std::string& prefix() const { return prefix_; }
-
- private:
-  Result<ConnectionHandle> Connection() {
-    const std::lock_guard lock(mutex_);
-    if (!connection_) connection_.reset(virConnectOpen(uri_.c_str()));
-    if (!connection_) {
-      return Fail(Code::kUnavailable, "{}", LibvirtFailure("libvirt at {}", uri_).value().message);
-    }
-    return Share(connection_);
-  }
-
-  void Drop(const ConnectionHandle& broken) {
-    const std::lock_guard lock(mutex_);
-    if (connection_ == broken) connection_.reset();  // Another thread may have replaced it.
-  }
-
-  const std::string uri_;
-  const std::string prefix_;  // Of the names of our domains.
-  std::mutex mutex_;          // guards connection_
-  ConnectionHandle connection_;
-};
-
 Hypervisor::Hypervisor(std::string uri, const std::string& cluster_id)
-    : link_(std::make_unique<Link>(std::move(uri), DomainPrefix(cluster_id))) {}
+    : link_(std::make_unique<LibvirtLink>(std::move(uri), DomainPrefix(cluster_id))) {}
 
 Hypervisor::~Hypervisor() = default;
 
@@ -182,7 +119,7 @@ Result<DomainState> Hypervisor::State(const InstanceId& id) {
 
 Result<StartTimes> Hypervisor::Start(const InstanceId& id, const std::string& xml) {
   return link_->Call([&](virConnectPtr connection) -> Result<StartTimes> {
-    if (const auto present = Find(connection, link_->prefix() + id.value)) {
+    if (const auto present = link_->Find(connection, id)) {
       if (!IsOff(TRY(StateOf(present->get())))) return StartTimes{};
     } else if (present.error().code != Code::kNotFound) {
       return tl::unexpected(present.error());
@@ -218,43 +155,45 @@ Result<void> Hypervisor::Remove(const InstanceId& id) {
 }
 
 Result<void> Hypervisor::PowerOn(const InstanceId& id) {
-  return link_->Change(id, {.verb = "switched on",
-                            .from = {Power::kOff, Power::kCrashed},
-                            .done = {Power::kOn},
-                            .act = virDomainCreate});
+  return Change(*link_, id,
+                {.verb = "switched on",
+                 .from = {Power::kOff, Power::kCrashed},
+                 .done = {Power::kOn},
+                 .act = virDomainCreate});
 }
 
 Result<void> Hypervisor::PowerOff(const InstanceId& id) {
-  return link_->Change(id, {.verb = "switched off",
-                            .from = {Power::kOn, Power::kPaused},
-                            .done = {Power::kOff, Power::kCrashed},
-                            .act = virDomainDestroy});
+  return Change(*link_, id,
+                {.verb = "switched off",
+                 .from = {Power::kOn, Power::kPaused},
+                 .done = {Power::kOff, Power::kCrashed},
+                 .act = virDomainDestroy});
 }
 
 Result<void> Hypervisor::RebootSoft(const InstanceId& id) {
-  return link_->Change(
-      id,
+  return Change(
+      *link_, id,
       {.verb = "told to reboot", .from = {Power::kOn}, .done = {}, .act = [](virDomainPtr domain) {
          return virDomainReboot(domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
        }});
 }
 
 Result<void> Hypervisor::RebootHard(const InstanceId& id) {
-  return link_->Change(
-      id, {.verb = "reset", .from = {Power::kOn}, .done = {}, .act = [](virDomainPtr domain) {
-             return virDomainReset(domain, 0);
-           }});
+  return Change(*link_, id,
+                {.verb = "reset", .from = {Power::kOn}, .done = {}, .act = [](virDomainPtr domain) {
+                   return virDomainReset(domain, 0);
+                 }});
 }
 
 Result<void> Hypervisor::Pause(const InstanceId& id) {
-  return link_->Change(
-      id,
+  return Change(
+      *link_, id,
       {.verb = "paused", .from = {Power::kOn}, .done = {Power::kPaused}, .act = virDomainSuspend});
 }
 
 Result<void> Hypervisor::Unpause(const InstanceId& id) {
-  return link_->Change(
-      id,
+  return Change(
+      *link_, id,
       {.verb = "resumed", .from = {Power::kPaused}, .done = {Power::kOn}, .act = virDomainResume});
 }
 

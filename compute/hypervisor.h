@@ -2,15 +2,19 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "compute/screen.h"
 #include "node/base/id.h"
 #include "node/base/result.h"
 
 namespace sf::compute {
+
+class LibvirtLink;  // Keeps libvirt.h out of every file that includes this one.
 
 /// kCrashed: its QEMU ended by itself or was killed, or its guest panicked.
 enum class Power { kOn, kOff, kPaused, kCrashed };
@@ -29,6 +33,13 @@ struct DomainState {
 struct StartTimes {
   std::chrono::steady_clock::duration define{0};
   std::chrono::steady_clock::duration create{0};
+};
+
+/// How far a copy of disks has come.
+struct CopyProgress {
+  bool done = false;
+  std::uint64_t bytes = 0;
+  std::uint64_t total_bytes = 0;
 };
 
 /// This host's virtual machines, as far as they are our cluster's: a domain whose name does not
@@ -66,12 +77,30 @@ class Hypervisor {
   Result<void> Pause(const InstanceId& id);
   Result<void> Unpause(const InstanceId& id);
 
+  /// Gives it the NIC of that MAC address which `xml` describes, now if it runs, and for its next
+  /// start. One that has it already is left alone.
+  Result<void> Plug(const InstanceId& id, const std::string& mac, const std::string& xml);
+
+  /// What is on its screen, as a PNG. kConflict when it is off.
+  Result<std::string> Screenshot(const InstanceId& id);
+  /// Gives its screen a new password, which lets viewers in for so long; those who are in stay in.
+  /// The one before lets nobody in any more. kConflict when it is off.
+  Result<Screen> OpenScreen(const InstanceId& id, std::chrono::seconds validity);
+
+  /// Begins what `xml`, of CopyXml(), asks for. Its guest writes on meanwhile, and its disks stay
+  /// as they are. The copy is libvirt's: it goes on without us, until it is done, aborted, or the
+  /// domain is off. kConflict when it is off, or another copy is under way.
+  Result<void> BeginCopy(const InstanceId& id, const std::string& xml);
+  /// kInternal once the copy has failed: its files are incomplete. kConflict when it is off.
+  Result<CopyProgress> FollowCopy(const InstanceId& id);
+  /// Succeeds also when there is none.
+  Result<void> AbortCopy(const InstanceId& id);
+
   /// For people: "libvirt 9.0.0, QEMU 7.2.22".
   Result<std::string> Version();
 
  private:
-  class Link;  // Keeps libvirt.h out of every file that includes this one.
-  std::unique_ptr<Link> link_;
+  const std::unique_ptr<LibvirtLink> link_;
 };
 
 }  // namespace sf::compute

@@ -24,6 +24,10 @@ class InstanceFiles {
   std::filesystem::path domain_xml() const { return folder_ / "domain.xml"; }
   std::filesystem::path console_log() const { return folder_ / "console.log"; }
   std::filesystem::path nvram() const { return folder_ / "nvram.fd"; }
+  /// Of the disk that its guest calls so, while it is being made.
+  std::filesystem::path Copy(const std::string& device) const {
+    return folder_ / fmt::format("copy-{}.qcow2", device);
+  }
   std::filesystem::path Channel(const std::string& name) const {
     return folder_ / (name + ".sock");
   }

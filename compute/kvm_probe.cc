@@ -20,6 +20,7 @@
 #include <cstring>
 #include <string>
 #include <utility>
+#include "node/base/file_descriptor.h"
 
 namespace sf::compute {
 namespace {
@@ -31,29 +32,13 @@ constexpr std::size_t kPageSize = 4096;
 constexpr std::uint8_t kHalt = 0xf4;
 constexpr std::chrono::milliseconds kKillGrace{500};
 
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { Close(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  int get() const { return fd_; }
-  void Close() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
 tl::unexpected<Error> SystemFailure(std::string_view what) {
   return Fail(Code::kUnavailable, "{}: {}", what, std::strerror(errno));
 }
 
-Result<Descriptor> Opened(int fd, std::string_view what) {
+Result<FileDescriptor> Opened(int fd, std::string_view what) {
   if (fd < 0) return SystemFailure(what);
-  return Descriptor(fd);
+  return FileDescriptor(fd);
 }
 
 /// From root to the user of QEMU, so that the probe has the rights QEMU will have.
@@ -98,11 +83,11 @@ Result<void> RunUntilHalt(int kvm, int vcpu) {
 
 /// A guest of one page and one instruction. Leaves its memory to the end of the process.
 Result<void> RunSmallestGuest() {
-  const Descriptor kvm = TRY(Opened(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm"));
+  const FileDescriptor kvm = TRY(Opened(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm"));
   if (ioctl(kvm.get(), KVM_GET_API_VERSION, 0) != kApiVersion) {
     return Fail(Code::kUnavailable, "KVM does not have API version {}", kApiVersion);
   }
-  const Descriptor vm = TRY(Opened(ioctl(kvm.get(), KVM_CREATE_VM, 0), "KVM_CREATE_VM"));
+  const FileDescriptor vm = TRY(Opened(ioctl(kvm.get(), KVM_CREATE_VM, 0), "KVM_CREATE_VM"));
   void* const page =
       mmap(nullptr, kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return SystemFailure("memory for a guest");
@@ -115,7 +100,7 @@ Result<void> RunSmallestGuest() {
   if (ioctl(vm.get(), KVM_SET_USER_MEMORY_REGION, &region) < 0) {
     return SystemFailure("KVM_SET_USER_MEMORY_REGION");
   }
-  const Descriptor vcpu = TRY(Opened(ioctl(vm.get(), KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU"));
+  const FileDescriptor vcpu = TRY(Opened(ioctl(vm.get(), KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU"));
   TRY(PointAtGuest(vcpu.get()));
   return RunUntilHalt(kvm.get(), vcpu.get());
 }
@@ -129,13 +114,13 @@ Result<void> Probe() {
   return RunSmallestGuest();
 }
 
-bool HasEnded(const Descriptor& process, std::chrono::milliseconds limit) {
+bool HasEnded(const FileDescriptor& process, std::chrono::milliseconds limit) {
   pollfd wait{.fd = process.get(), .events = POLLIN, .revents = 0};
   return poll(&wait, 1, static_cast<int>(limit.count())) == 1;
 }
 
 /// Starts `executable` probe-kvm with `output` as its standard output.
-Result<pid_t> Spawn(const std::filesystem::path& executable, const Descriptor& output) {
+Result<pid_t> Spawn(const std::filesystem::path& executable, const FileDescriptor& output) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, output.get(), STDOUT_FILENO);
@@ -164,11 +149,11 @@ Result<void> KvmUsable(const std::filesystem::path& executable,
                        std::chrono::milliseconds deadline) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return SystemFailure("pipe");
-  const Descriptor reader(ends[0]);
-  Descriptor writer(ends[1]);
+  const FileDescriptor reader(ends[0]);
+  FileDescriptor writer(ends[1]);
   const pid_t pid = TRY(Spawn(executable, writer));
-  writer.Close();
-  const Descriptor process(
+  writer = FileDescriptor();
+  const FileDescriptor process(
       static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));  // No glibc 2.36 C++ name.
 
   if (!HasEnded(process, deadline)) {

@@ -26,6 +26,12 @@ Result<File> File::OpenForReading(const std::filesystem::path& path) {
   return File(descriptor, path);
 }
 
+Result<File> File::OpenForWriting(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) return FailErrno("open", path);
+  return File(descriptor, path);
+}
+
 File::File(int descriptor, std::filesystem::path path)
     : descriptor_(descriptor), path_(std::move(path)) {}
 

@@ -20,6 +20,7 @@ class File {
  public:
   static Result<File> Create(const std::filesystem::path& path);
   static Result<File> OpenForReading(const std::filesystem::path& path);  ///< kNotFound
+  static Result<File> OpenForWriting(const std::filesystem::path& path);  ///< kNotFound
 
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "images/blob_files.h"
 #include "images/file.h"
 
 namespace sf::images {
@@ -157,10 +158,7 @@ Result<CachedImage> ImageCache::FetchOrKeep(const ImageUrl& image, const Progres
 Result<CachedImage> ImageCache::FetchNow(const ImageUrl& image,
                                          const std::optional<UrlRecord>& held,
                                          const Progress& progress, const std::stop_token& stop) {
-  Lock lock(mutex_);
-  const std::string number = std::to_string(++scratches_);
-  lock.unlock();
-  const Scratch scratch = TRY(Scratch::Make(root_ / "incoming" / number));
+  const Scratch scratch = TRY(Scratch::Make(NewScratch()));
   const fs::path part = scratch / "image.part";
   const Transferred body = TRY(TransferTo(part, image.url, held, limits_.transfer, progress, stop));
 
@@ -174,7 +172,7 @@ Result<CachedImage> ImageCache::FetchNow(const ImageUrl& image,
   } else if (Result<void> admitted = Admit(body, part, stop); !admitted) {
     return Fail(admitted.error().code, "image {}: {}", image.url, admitted.error().message);
   }
-  lock.lock();
+  const std::lock_guard lock(mutex_);
   index_.PutUrl(record);
   index_.Touch(record.sha256, UnixNow());
   std::optional<CachedImage> found = FindDigestLocked(record.sha256);
@@ -196,16 +194,23 @@ Result<void> ImageCache::Admit(const Transferred& body, const fs::path& part,
   made.replace_extension(".qcow2");
   const DiskImage disk = TRY(MakeQcow2(part, made, limits_.disk, stop));
   const File file = TRY(File::OpenForReading(made));
+  const std::string digest = disk.changed ? TRY(DigestFile(made)).sha256 : body.sha256;
+  const std::uint64_t file_bytes = TRY(file.Size());
   const ImageRecord record{.sha256 = body.sha256,
                            .sha512 = body.sha512,
                            .fetched_bytes = body.bytes,
-                           .file_bytes = TRY(file.Size()),
+                           .file_sha256 = digest,
+                           .file_bytes = file_bytes,
                            .virtual_bytes = disk.virtual_bytes,
                            .source_format = ToString(disk.format),
                            .fetched_at = UnixNow(),
                            .last_used = UnixNow()};
-  const fs::path place = index_.ImagePath(body.sha256);
-  TRY(Publish(made, place));
+  return Keep(record, made);
+}
+
+Result<void> ImageCache::Keep(const ImageRecord& record, const fs::path& file) {
+  const fs::path place = index_.ImagePath(record.sha256);
+  TRY(Publish(file, place));
   const std::lock_guard lock(mutex_);
   Result<void> recorded = index_.PutImage(record);
   if (!recorded) {
@@ -213,6 +218,59 @@ Result<void> ImageCache::Admit(const Transferred& body, const fs::path& part,
     fs::remove(place, ignored);
   }
   return recorded;
+}
+
+Result<void> ImageCache::AdmitStored(const BlobFile& kept, const std::stop_token& stop) {
+  const Scratch scratch = TRY(Scratch::Make(NewScratch()));
+  const fs::path part = scratch / "image.part";
+  std::error_code error;
+  fs::create_hard_link(kept.path, part, error);
+  if (error) fs::copy_file(kept.path, part, error);  // The two may be on two file systems.
+  if (error) {
+    return Fail(Code::kInternal, "cannot use {}: {}", kept.path.string(), error.message());
+  }
+  const Transferred body{
+      .sha256 = kept.digests.sha256, .sha512 = kept.digests.sha512, .bytes = kept.bytes};
+  return Admit(body, part, stop);
+}
+
+Result<void> ImageCache::Adopt(const Bring& bring) {
+  const Scratch scratch = TRY(Scratch::Make(NewScratch()));
+  const fs::path path = scratch / "image.qcow2";
+  ImageRecord record = TRY(bring(path));
+  const DiskImage disk = TRY(IdentifyDiskImage(path, limits_.disk));
+  if (disk.format != DiskFormat::kQcow2) {
+    return Fail(Code::kCorrupt, "image {}: what came is not qcow2", record.sha256);
+  }
+  const File file = TRY(File::OpenForReading(path));
+  record.virtual_bytes = disk.virtual_bytes;
+  record.file_bytes = TRY(file.Size());
+  record.last_used = UnixNow();
+  return Keep(record, path);
+}
+
+void ImageCache::Learn(const UrlRecord& told) {
+  const std::lock_guard lock(mutex_);
+  if (!index_.FindImage(told.sha256)) return;
+  const auto ours = index_.FindUrl(told.url);
+  if (!ours || ours->checked_at < told.checked_at) index_.PutUrl(told);
+}
+
+std::optional<UrlRecord> ImageCache::Told(const std::string& url) const {
+  const std::lock_guard lock(mutex_);
+  return index_.FindUrl(url);
+}
+
+std::set<std::string> ImageCache::Fetching() const {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> urls;
+  for (const auto& [key, flight] : flights_) urls.insert(flight->url);
+  return urls;
+}
+
+fs::path ImageCache::NewScratch() {
+  const std::lock_guard lock(mutex_);
+  return root_ / "incoming" / std::to_string(++scratches_);
 }
 
 std::optional<CachedImage> ImageCache::Find(const ImageUrl& image) const {
@@ -223,6 +281,16 @@ std::optional<CachedImage> ImageCache::Find(const ImageUrl& image) const {
 std::optional<CachedImage> ImageCache::FindDigest(const std::string& sha256) const {
   const std::lock_guard lock(mutex_);
   return FindDigestLocked(sha256);
+}
+
+std::vector<std::string> ImageCache::Names() const {
+  const std::lock_guard lock(mutex_);
+  return index_.NamesByLastUse();
+}
+
+std::vector<ImageRecord> ImageCache::Held() const {
+  const std::lock_guard lock(mutex_);
+  return index_.ByLastUse();
 }
 
 bool ImageCache::FreshEnough(const ImageUrl& image) const {

@@ -5,13 +5,16 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "images/blob_files.h"
 #include "images/image_file.h"
 #include "images/image_index.h"
 #include "images/image_ref.h"
@@ -61,9 +64,30 @@ class ImageCache {
   Result<CachedImage> Fetch(const ImageUrl& image, const Progress& progress,
                             const std::stop_token& stop);
 
+  /// Takes in an image whose file another node has made. `bring` writes the file to the path that
+  /// it is given, makes sure of its digest, and says whose it is. Here it is judged as a
+  /// stranger's.
+  using Bring = std::function<Result<ImageRecord>(const std::filesystem::path&)>;
+  Result<void> Adopt(const Bring& bring);
+  /// What another node was told by a source. Nothing happens unless the image is here, and what we
+  /// were told ourselves is older.
+  void Learn(const UrlRecord& told);
+  /// What its source said of `url` when it was last asked.
+  std::optional<UrlRecord> Told(const std::string& url) const;
+  /// The URLs that are being fetched.
+  std::set<std::string> Fetching() const;
+
+  /// Makes the disk image that `kept` is, packed or not, the image of its digest, unless it is here
+  /// already. The file stays; a qcow2 is the same file under two names.
+  Result<void> AdmitStored(const BlobFile& kept, const std::stop_token& stop);
+
   /// What we hold, without asking anybody.
   std::optional<CachedImage> Find(const ImageUrl& image) const;
   std::optional<CachedImage> FindDigest(const std::string& sha256) const;
+  /// What leads to an image that is held, most recently used first: URLs, and "#sha256=" of
+  /// digests.
+  std::vector<std::string> Names() const;
+  std::vector<ImageRecord> Held() const;  ///< least recently used first
   /// Whether Fetch() would answer at once: held, and checked within the interval, or named by
   /// digest.
   bool FreshEnough(const ImageUrl& image) const;
@@ -98,6 +122,9 @@ class ImageCache {
   /// Makes the fetched bytes at `part` the image of their digest, unless it is here already.
   Result<void> Admit(const Transferred& body, const std::filesystem::path& part,
                      const std::stop_token& stop);
+  /// The path of a directory for one file that comes.
+  std::filesystem::path NewScratch();
+  Result<void> Keep(const ImageRecord& record, const std::filesystem::path& file);
 
   // These need mutex_.
   std::optional<CachedImage> FindLocked(const ImageUrl& image) const;

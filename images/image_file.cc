@@ -121,7 +121,8 @@ Result<DiskImage> MakeQcow2(const std::filesystem::path& source,
     std::error_code ignored;
     std::filesystem::remove(source, ignored);  // Half the disk space of what follows.
   }
-  const DiskImage image = TRY(IdentifyDiskImage(disk, limits));
+  DiskImage image = TRY(IdentifyDiskImage(disk, limits));
+  image.changed = disk != source || image.format != DiskFormat::kQcow2;
   if (image.format == DiskFormat::kQcow2) {
     TRY(Replace(disk, destination));
     return image;

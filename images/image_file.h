@@ -21,6 +21,7 @@ struct DiskLimits {
 struct DiskImage {
   DiskFormat format = DiskFormat::kRaw;
   std::uint64_t virtual_bytes = 0;
+  bool changed = false;  ///< unpacked or converted: no longer the bytes that came
 };
 
 /// Judges a stranger's file. The error says why it is no disk image of ours; nothing that the file

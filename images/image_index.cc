@@ -25,6 +25,7 @@ json ToJson(const ImageRecord& record) {
   return {{"sha256", record.sha256},
           {"sha512", record.sha512},
           {"fetched_bytes", record.fetched_bytes},
+          {"file_sha256", record.file_sha256},
           {"file_bytes", record.file_bytes},
           {"virtual_bytes", record.virtual_bytes},
           {"source_format", record.source_format},
@@ -57,10 +58,11 @@ std::optional<Record> ReadSidecar(const fs::path& path, const Read& read) {
 
 std::optional<ImageRecord> ReadImageRecord(const fs::path& path) {
   return ReadSidecar<ImageRecord>(path, [](const json& sidecar) {
+    // One written by a release that did not digest files is good for this node alone.
     return ImageRecord{sidecar.at("sha256"),        sidecar.at("sha512"),
-                       sidecar.at("fetched_bytes"), sidecar.at("file_bytes"),
-                       sidecar.at("virtual_bytes"), sidecar.at("source_format"),
-                       sidecar.at("fetched_at")};
+                       sidecar.at("fetched_bytes"), sidecar.value("file_sha256", ""),
+                       sidecar.at("file_bytes"),    sidecar.at("virtual_bytes"),
+                       sidecar.at("source_format"), sidecar.at("fetched_at")};
   });
 }
 
@@ -206,6 +208,19 @@ std::vector<ImageRecord> ImageIndex::ByLastUse() const {
   std::stable_sort(records.begin(), records.end(),
                    [](const auto& a, const auto& b) { return a.last_used < b.last_used; });
   return records;
+}
+
+std::vector<std::string> ImageIndex::NamesByLastUse() const {
+  std::multimap<std::string_view, std::string_view> urls;  // by digest
+  for (const auto& [url, record] : urls_) urls.emplace(record.sha256, url);
+  std::vector<std::string> names;
+  const std::vector<ImageRecord> records = ByLastUse();
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    names.push_back("#sha256=" + record->sha256);
+    const auto [first, last] = urls.equal_range(record->sha256);
+    for (auto url = first; url != last; ++url) names.emplace_back(url->second);
+  }
+  return names;
 }
 
 void ImageIndex::LoadImages() {

@@ -23,6 +23,7 @@ struct ImageRecord {
   std::string sha256;  ///< of the fetched bytes, as sha512 and fetched_bytes
   std::string sha512;
   std::uint64_t fetched_bytes = 0;
+  std::string file_sha256;  ///< of the file, which no other node need have made alike; may be empty
   std::uint64_t file_bytes = 0;
   std::uint64_t virtual_bytes = 0;
   std::string source_format;
@@ -68,6 +69,9 @@ class ImageIndex {
 
   /// Least recently used first.
   std::vector<ImageRecord> ByLastUse() const;
+  /// What leads to an image that is here, most recently used first: "#sha256=" and its digest, and
+  /// each of its URLs.
+  std::vector<std::string> NamesByLastUse() const;
 
  private:
   std::filesystem::path SidecarPath(const std::string& sha256) const;

@@ -2,14 +2,16 @@
 #include "images/image_ref.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include "node/base/number.h"
 
 namespace sf::images {
 namespace {
 
 constexpr std::size_t kMaxBytes = 2048;
 constexpr std::string_view kChecksum = "sha256=";
+constexpr std::string_view kBlob = "sf://blob/";
 
 bool IsHexDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
@@ -62,9 +64,8 @@ Result<void> CheckAuthority(std::string_view base, std::string_view authority) {
   if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
     host = authority.substr(0, colon);
     port = authority.substr(colon + 1);
-    unsigned number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > 65535) {
+    const unsigned number = ToNumber<unsigned>(port).value_or(0);
+    if (number < 1 || number > 65535) {
       return Fail(Code::kInvalid, "disk base '{}': '{}' is not a port number", base, port);
     }
   }
@@ -134,6 +135,26 @@ Result<ImageUrl> ParseImageUrl(std::string_view text) {
   ImageRef ref = TRY(ParseImageRef(text));
   if (auto* image = std::get_if<ImageUrl>(&ref)) return std::move(*image);
   return Fail(Code::kInvalid, "'{}' is not an http or https URL", text);
+}
+
+ImageUrl BlobSource(const std::string& uuid, const std::string& sha256) {
+  return {std::string(kBlob) + uuid, sha256};
+}
+
+std::optional<std::string> BlobOf(const ImageUrl& image) {
+  if (!image.url.starts_with(kBlob)) return std::nullopt;
+  return image.url.substr(kBlob.size());
+}
+
+Result<ImageUrl> ParseImageSource(std::string_view text) {
+  if (!text.starts_with(kBlob)) return ParseImageUrl(text);
+  std::string_view checksum = text;
+  ImageUrl image{std::string(TakeUntil(checksum, '#')), std::nullopt};
+  if (!checksum.starts_with(kChecksum)) {
+    return Fail(Code::kInternal, "'{}' is a blob without a checksum", text);
+  }
+  image.sha256 = checksum.substr(kChecksum.size());
+  return image;
 }
 
 std::string ToString(const ImageUrl& image) {

@@ -38,6 +38,15 @@ Result<ImageRef> ParseImageRef(std::string_view base);
 /// Likewise where only a URL will do.
 Result<ImageUrl> ParseImageUrl(std::string_view text);
 
+/// What names the image of a blob in the database: its URL is sf://blob/<uuid>, which leads to
+/// nothing by itself, and its checksum finds it in the cache.
+ImageUrl BlobSource(const std::string& uuid, const std::string& sha256);
+/// The UUID, if `image` is one of BlobSource().
+std::optional<std::string> BlobOf(const ImageUrl& image);
+
+/// What a disk lies on, as ToString() wrote it: a URL, or a BlobSource().
+Result<ImageUrl> ParseImageSource(std::string_view text);
+
 /// The text that ParseImageUrl() reads back as `image`, checksum and all: its name in the database.
 std::string ToString(const ImageUrl& image);
 

@@ -9,6 +9,7 @@ namespace sf::images {
 namespace {
 
 constexpr auto kInfoDeadline = std::chrono::seconds(30);
+constexpr auto kMeasureDeadline = std::chrono::minutes(5);  // It reads all tables of all layers.
 
 /// qemu-img reads "nbd:..." or "json:{...}" as more than a file name, but never after a slash.
 Result<std::string> PlainName(const std::filesystem::path& path) {
@@ -41,6 +42,19 @@ Result<std::uint64_t> QemuImgVirtualSize(const std::filesystem::path& path, Disk
     return Fail(Code::kCorrupt, "it refers to another file");
   }
   return info["virtual-size"].get<std::uint64_t>();
+}
+
+Result<std::uint64_t> QemuImgMeasure(const std::filesystem::path& path) {
+  const std::string name = TRY(PlainName(path));
+  const std::string text = TRY(
+      RunChild({"qemu-img", "measure", "-U", "-f", "qcow2", "-O", "qcow2", "--output=json", name},
+               {kMeasureDeadline}));
+  const auto sizes = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!sizes.is_object() || !sizes.contains("required") ||
+      !sizes["required"].is_number_unsigned()) {
+    return Fail(Code::kInternal, "qemu-img measure printed what we cannot read about {}", name);
+  }
+  return sizes["required"].get<std::uint64_t>();
 }
 
 Result<void> QemuImgConvert(const std::filesystem::path& source, DiskFormat format,

@@ -2,22 +2,15 @@
 #include "images/transfer.h"
 
 #include <algorithm>
-#include <charconv>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
+
+#include "node/base/number.h"
+#include "node/base/pause.h"
 
 namespace sf::images {
 namespace {
 
 constexpr auto kReportEvery = std::chrono::milliseconds(200);
-
-/// 0 for anything but a number.
-std::uint64_t ToNumber(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? number : 0;
-}
 
 /// A validator as the server wrote it, since it is sent back and written down; nothing where it is
 /// not fit for that.
@@ -52,13 +45,6 @@ bool MayPass(const Error& error) {
   return error.code == Code::kUnavailable || error.code == Code::kTimeout;
 }
 
-void Pause(std::chrono::milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-}
-
 }  // namespace
 
 Transfer::Transfer(std::string url, std::optional<Validators> held, File& file,
@@ -81,7 +67,7 @@ Result<Transferred> Transfer::Run() {
         stop_.stop_requested()) {
       return Explain(done.error(), attempt);
     }
-    Pause(limits_.backoff * (1 << (attempt - 1)), stop_);
+    (void)Pause(limits_.backoff * (1 << (attempt - 1)), stop_);
   }
   if (not_modified_) return Transferred{.not_modified = true};
   Report(/*now=*/true);
@@ -143,7 +129,7 @@ bool Transfer::OnHead(const HttpHead& head) {
 bool Transfer::BeginBody(const HttpHead& head) {
   if (received_ > 0 && !StartOver()) return false;
   validators_ = {Validator(head, "etag"), Validator(head, "last-modified")};
-  total_ = ToNumber(head.Header("content-length"));
+  total_ = ToNumber<std::uint64_t>(head.Header("content-length")).value_or(0);
   if (total_ > limits_.max_bytes) {
     return Refuse(Code::kTooLarge,
                   fmt::format("its {} bytes exceed the limit of {}", total_, limits_.max_bytes));

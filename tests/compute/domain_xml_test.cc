@@ -75,6 +75,15 @@ TEST_CASE("DomainXml: says what the spec says") {
   CHECK(XPath(xml, "count(//interface)") == "0");
 }
 
+TEST_CASE("DomainXml: the part of one NIC is what libvirt is given to plug it in") {
+  DomainSpec spec = Spec();
+  spec.interfaces = {{"br-1", "02:00:00:00:00:01"}, {"br-2", "02:00:00:00:00:02"}};
+  const std::string part = InterfaceXml(Xml(spec), "02:00:00:00:00:02").value();
+  CHECK(XPath(part, "string(/interface/source/@bridge)") == "br-2");
+  CHECK(XPath(part, "string(/interface/mac/@address)") == "02:00:00:00:00:02");
+  CHECK(InterfaceXml(Xml(spec), "02:00:00:00:00:03").error().code == sf::Code::kInvalid);
+}
+
 TEST_CASE("DomainXml: a KVM guest has its host's CPU and nothing of TCG") {
   DomainSpec spec = Spec();
   spec.virt_type = VirtType::kKvm;

@@ -266,6 +266,8 @@ TEST_CASE("ImageCache: two URLs with the same bytes share one file") {
   const CachedImage b = Good(scene.Fetch("/b"));
   CHECK(a.path == b.path);
   CHECK(scene.Files().size() == 4);  // the image, its sidecar, one for each URL
+  CHECK(scene.cache.Names() ==
+        std::vector{"#sha256=" + a.sha256, scene.server.Url("/a"), scene.server.Url("/b")});
 }
 
 TEST_CASE("ImageCache: eviction takes the least recently used, never one in use") {
@@ -290,6 +292,8 @@ TEST_CASE("ImageCache: eviction takes the least recently used, never one in use"
   CHECK(*rest == images[3].file_bytes + images[0].file_bytes);
   CHECK(scene.Files().size() == 3);
   CHECK(Good(scene.Fetch("/2")).fresh);
+  CHECK(scene.cache.Names() == std::vector{"#sha256=" + images[2].sha256, scene.server.Url("/2"),
+                                           "#sha256=" + images[1].sha256, scene.server.Url("/1")});
 }
 
 TEST_CASE("ImageCache: an image that was just handed out is not evicted") {
@@ -328,6 +332,29 @@ TEST_CASE("ImageCache: a restart keeps what is whole, in its order of use, and r
   CHECK(scene.Files().size() == 6);  // two images, each with its sidecar and its URL's
   CHECK(*cache.Evict(1, {}) == images[3].file_bytes);
   CHECK(cache.Find(scene.At("/0")));
+}
+
+TEST_CASE("ImageCache: a stored blob becomes an image, and stays what it was") {
+  Scene scene;
+  BlobFiles blobs(scene.directory / "blobs");
+  REQUIRE(blobs.Recover());
+  const std::string disk = test::RawDisk(1 << 20);
+  for (const std::string& bytes : {disk, test::Qcow2(1 << 20), test::Compressed("gzip", disk)}) {
+    const BlobFile kept = blobs.KeepBytes(bytes).value();
+    REQUIRE(scene.cache.AdmitStored(kept, {}));
+    REQUIRE(scene.cache.AdmitStored(kept, {}));
+    const auto image = scene.cache.FindDigest(kept.digests.sha256);
+    REQUIRE(image);
+    CHECK(image->virtual_bytes == 1 << 20);
+    CHECK(test::ReadFile(kept.path) == bytes);
+    CHECK(scene.cache.Evict(std::uint64_t{1} << 40, {}).value() > 0);
+    CHECK(test::ReadFile(kept.path) == bytes);
+  }
+  const BlobFile hostile = blobs.KeepBytes(test::Qcow2(1 << 20, "/etc/passwd")).value();
+  const auto refused = scene.cache.AdmitStored(hostile, {});
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Catch::Contains("backing file"));
+  CHECK_FALSE(scene.cache.FindDigest(hostile.digests.sha256));
 }
 
 }  // namespace

@@ -97,5 +97,17 @@ TEST_CASE("ImageRef: a URL reads back from its text, with its checksum, and noth
   }
 }
 
+TEST_CASE("ImageRef: a blob's name in the database is read back, and is no URL") {
+  const std::string sha256(64, 'a');
+  const ImageUrl image = BlobSource("b-1", sha256);
+  const auto back = ParseImageSource(ToString(image));
+  REQUIRE(back);
+  CHECK(BlobOf(*back) == "b-1");
+  CHECK(back->sha256 == sha256);
+  CHECK_FALSE(ParseImageUrl(ToString(image)));
+  CHECK_FALSE(ParseImageSource("sf://blob/b-1"));
+  CHECK_FALSE(BlobOf(*ParseImageSource("http://x/y")));
+}
+
 }  // namespace
 }  // namespace sf::images
