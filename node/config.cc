@@ -37,6 +37,7 @@ struct CommandLine {
   std::string text;  ///< Help or version, if that is what was asked for.
   Settings settings;
   std::string file;
+  bool json = false;
   std::string key_name = "bootstrap";
   std::string key_file;
 };
@@ -145,6 +146,35 @@ std::vector<std::string> InReverse(const std::vector<std::string>& arguments) {
   return reversed;
 }
 
+const std::map<std::string, Command> kCommands = {
+    {"run", Command::kRun},
+    {"migrate", Command::kMigrate},
+    {"bootstrap-system-key", Command::kBootstrapSystemKey},
+    {"members", Command::kMembers},
+    {"rotate-cluster-key", Command::kRotateClusterKey},
+    {"check", Command::kCheck},
+    {"probe-kvm", Command::kProbeKvm},
+    {"config", Command::kPrint}};
+
+void AddCommands(CLI::App& app, CommandLine& line) {
+  app.add_subcommand("run", "Serve, until SIGTERM.");
+  app.add_subcommand("migrate", "Bring the database's schema up to date, and end.");
+  app.add_subcommand("members", "Print who this host's node sees in the cluster, and how they are.")
+      ->add_flag("--json", line.json);
+  app.add_subcommand("rotate-cluster-key",
+                     "Give the cluster a new key for its gossip, without a stop.");
+  app.add_subcommand("check", "Look at all that a node needs of its host, and say what to do.");
+  app.add_subcommand("config", "Print the options in force, and where each comes from.");
+  app.add_subcommand("probe-kvm", "")->group("");
+  auto* const bootstrap =
+      app.add_subcommand("bootstrap-system-key",
+                         "Give the namespace 'system' a key: the one in SHAKENFIST_SYSTEM_KEY,\n"
+                         "the one in --key-file FILE, or a new one, which is printed.\n"
+                         "It is called 'bootstrap', or what --key-name NAME says.");
+  bootstrap->add_option("--key-name", line.key_name);
+  bootstrap->add_option("--key-file", line.key_file);
+}
+
 Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
   CommandLine line;
   CLI::App app("The daemon of Shaken Fist, a deliberately minimal cloud.", "sf-node");
@@ -161,19 +191,7 @@ Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
       ->type_name("FILE");
   AddOptions(app, line.settings);
 
-  app.add_subcommand("run", "Serve, until SIGTERM.");
-  app.add_subcommand("migrate", "Bring the database's schema up to date, and end.");
-  app.add_subcommand("check", "Look at all that a node needs of its host, and say what to do.");
-  app.add_subcommand("config", "Print the options in force, and where each comes from.");
-  app.add_subcommand("probe-kvm", "")->group("");
-  auto* const bootstrap =
-      app.add_subcommand("bootstrap-system-key",
-                         "Give the namespace 'system' a key: the one in SHAKENFIST_SYSTEM_KEY,\n"
-                         "the one in --key-file FILE, or a new one, which is printed.\n"
-                         "It is called 'bootstrap', or what --key-name NAME says.");
-  bootstrap->add_option("--key-name", line.key_name);
-  bootstrap->add_option("--key-file", line.key_file);
-
+  AddCommands(app, line);
   try {
     app.parse(InReverse(arguments));
   } catch (const CLI::CallForHelp&) {
@@ -190,13 +208,7 @@ Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
   }
   const auto given = app.get_subcommands();
   if (given.empty()) return Fail(Code::kInvalid, "no command is given; see sf-node --help");
-  const std::string& name = given.front()->get_name();
-  line.command = name == "run"         ? Command::kRun
-                 : name == "migrate"   ? Command::kMigrate
-                 : name == "check"     ? Command::kCheck
-                 : name == "probe-kvm" ? Command::kProbeKvm
-                 : name == "config"    ? Command::kPrint
-                                       : Command::kBootstrapSystemKey;
+  line.command = kCommands.at(given.front()->get_name());
   return line;
 }
 
@@ -283,6 +295,14 @@ Result<void> CheckTogether(const Config& config) {
     return Fail(Code::kInvalid, "API_PORT {} lies in CONSOLE_PORTS {}-{}: move one of them",
                 config.api_port, ports.first, ports.last);
   }
+  if (config.api_port == config.gossip_port) {
+    return Fail(Code::kInvalid, "API_PORT and GOSSIP_PORT are both {}: move one of them",
+                config.api_port);
+  }
+  if (config.gossip_port >= ports.first && config.gossip_port <= ports.last) {
+    return Fail(Code::kInvalid, "GOSSIP_PORT {} lies in CONSOLE_PORTS {}-{}: move one of them",
+                config.gossip_port, ports.first, ports.last);
+  }
   return {};
 }
 
@@ -329,6 +349,7 @@ Result<Invocation> ReadInvocation(const std::vector<std::string>& arguments,
   Invocation invocation;
   invocation.command = line.text.empty() ? line.command : Command::kPrint;
   invocation.text = std::move(line.text);
+  invocation.json = line.json;
   if (!invocation.text.empty() || invocation.command == Command::kProbeKvm) return invocation;
 
   // What is there already wins in a merge: so the order is that of precedence.

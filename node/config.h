@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "node/base/log.h"
+#include "node/base/netblock.h"
 #include "node/base/result.h"
 #include "node/host_facts.h"
 #include "node/sql_url.h"
@@ -18,6 +19,12 @@
 namespace sf {
 
 enum class VirtTypeChoice { kAuto, kKvm, kQemu };
+
+/// Where another node may be asked for the rest.
+struct GossipSeed {
+  std::string ip;
+  int port = 0;  ///< 0: the same as ours
+};
 
 /// Every option of the node, read and checked. What each means, its default and its unit stand in
 /// one place, the table in config_options.cc; `sf-node --help` prints it.
@@ -37,6 +44,17 @@ struct Config {
   int api_port = 0;
   std::size_t api_threads = 0;
   std::size_t max_body = 0;  ///< Bytes.
+  int login_failures = 0;    ///< A minute.
+
+  int gossip_port = 0;
+  std::vector<GossipSeed> gossip_seeds;
+  std::string gossip_key_file;  ///< Empty: the key ring is in the database.
+
+  int mesh_port = 0;
+  Netblock floating_network;
+  std::string node_egress_nic;  ///< Empty if there is no default route.
+  std::string services_image;
+  std::string dns_server;  ///< Empty: guests are told of none.
 
   VirtTypeChoice virt_type = VirtTypeChoice::kAuto;
   std::string libvirt_uri;
@@ -50,19 +68,31 @@ struct Config {
   std::uint64_t ram_reserve_mib = 0;
   std::uint64_t disk_reserve_gib = 0;
   std::size_t builds_in_flight = 0;
+  std::chrono::seconds node_lost_grace{};
 
   std::uint64_t image_max_gib = 0;
+  std::uint64_t upload_max_bytes = 0;
   std::chrono::seconds image_check_interval{};
   std::chrono::seconds image_stall_timeout{};
 };
 
-enum class Command { kRun, kMigrate, kBootstrapSystemKey, kCheck, kProbeKvm, kPrint };
+enum class Command {
+  kRun,
+  kMigrate,
+  kBootstrapSystemKey,
+  kMembers,
+  kRotateClusterKey,
+  kCheck,
+  kProbeKvm,
+  kPrint
+};
 
 /// What one start of sf-node is asked to do.
 struct Invocation {
   Command command = Command::kRun;
   Config config;                          ///< Not for kProbeKvm and kPrint.
   std::string text;                       ///< kPrint: help, version or the settings in force.
+  bool json = false;                      ///< kMembers
   std::string key_name;                   ///< kBootstrapSystemKey
   std::optional<std::string> system_key;  ///< kBootstrapSystemKey; none: make one and print it.
 };

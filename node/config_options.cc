@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <type_traits>
 #include <utility>
+
+#include "node/base/number.h"
 
 namespace sf {
 namespace {
@@ -18,14 +19,12 @@ constexpr std::size_t kNameLimit = 63;
 
 template <class T>
 Result<T> ParseNumber(const std::string& text, T low, T high) {
-  T value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end || !(value >= low && value <= high)) {
+  const auto value = ToNumber<T>(text);
+  if (!value || !(*value >= low && *value <= high)) {
     return Fail(Code::kInvalid, "'{}' is not a {}number from {} to {}", text,
                 std::is_integral_v<T> ? "whole " : "", low, high);
   }
-  return value;
+  return *value;
 }
 
 template <class T>
@@ -114,20 +113,16 @@ Setter Text(T Config::*member, Check check) {
 }
 
 /// Values separated by commas or blanks.
-Setter List(std::vector<std::string> Config::*member, Check check) {
-  return [=](Config& config, const std::string& text) -> Result<void> {
-    constexpr std::string_view kSeparators = ", \t";
-    std::vector<std::string> values;
-    std::size_t at = 0;
-    while ((at = text.find_first_not_of(kSeparators, at)) != std::string::npos) {
-      const std::size_t end = text.find_first_of(kSeparators, at);
-      values.push_back(text.substr(at, end - at));
-      TRY(check(values.back()));
-      at = std::min(end, text.size());
-    }
-    config.*member = std::move(values);
-    return {};
-  };
+std::vector<std::string> Split(const std::string& text) {
+  constexpr std::string_view kSeparators = ", \t";
+  std::vector<std::string> values;
+  std::size_t at = 0;
+  while ((at = text.find_first_not_of(kSeparators, at)) != std::string::npos) {
+    const std::size_t end = std::min(text.find_first_of(kSeparators, at), text.size());
+    values.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  return values;
 }
 
 Result<void> SetSqlUrl(Config& config, const std::string& text) {
@@ -136,9 +131,34 @@ Result<void> SetSqlUrl(Config& config, const std::string& text) {
 }
 
 Result<void> SetApiAddress(Config& config, const std::string& text) {
-  TRY(List(&Config::api_addresses, IsAddress)(config, text));
+  config.api_addresses = Split(text);
   if (config.api_addresses.empty()) return Fail(Code::kInvalid, "it names no address");
+  for (const std::string& address : config.api_addresses) TRY(IsAddress(address));
   return {};
+}
+
+Result<void> SetGossipSeeds(Config& config, const std::string& text) {
+  config.gossip_seeds.clear();
+  for (const std::string& seed : Split(text)) {
+    const std::size_t colon = seed.find(':');
+    const std::string ip = seed.substr(0, colon);
+    TRY(IsIpv4(ip));
+    const bool has_port = colon != std::string::npos;
+    const int port = has_port ? TRY(ParseNumber<int>(seed.substr(colon + 1), 1, 65535)) : 0;
+    config.gossip_seeds.push_back({ip, port});
+  }
+  return {};
+}
+
+Result<void> SetFloatingNetwork(Config& config, const std::string& text) {
+  constexpr int kLongestPrefix = 29;
+  config.floating_network = TRY(Netblock::Parse(text));
+  if (config.floating_network.prefix_length() <= kLongestPrefix) return {};
+  return Fail(Code::kInvalid, "'{}' has fewer than 8 addresses", text);
+}
+
+Result<void> IsIpv4OrEmpty(const std::string& text) {
+  return text.empty() ? Result<void>() : IsIpv4(text);
 }
 
 Result<void> SetConsolePorts(Config& config, const std::string& text) {
@@ -169,9 +189,13 @@ Result<std::string> MeshNic(const HostFacts& host, const Config& config) {
   return found == host.nic_by_address.end() ? std::string() : found->second;
 }
 
+Result<std::string> EgressNic(const HostFacts& host, const Config&) { return host.egress_nic; }
+
 Result<std::string> NodeIpAndLoopback(const HostFacts&, const Config& config) {
   return config.node_ip + ",127.0.0.1";
 }
+
+Result<std::string> HostDnsServer(const HostFacts& host, const Config&) { return host.dns_server; }
 
 Result<std::string> TwicePerCore(const HostFacts& host, const Config&) {
   return std::to_string(2 * host.cores);
@@ -222,6 +246,52 @@ std::vector<ConfigOption> ApiOptions() {
        Number(&Config::api_threads, 1, 1024)},
       {"MAX_BODY", "KIB", "The longest request body, in KiB.", "1024",
        Number(&Config::max_body, 1, 65536, 1024)},
+      {"LOGIN_FAILURES", "COUNT",
+       "Wrong log-ins a minute from one address (of IPv6, one /64) to one namespace, and ten "
+       "times\n"
+       "as many to all, before more are answered 429 unseen. Who asks from elsewhere is not\n"
+       "concerned.",
+       "30", Number(&Config::login_failures, 1, 1'000'000)},
+  };
+}
+
+std::vector<ConfigOption> GossipOptions() {
+  return {
+      {"GOSSIP_PORT", "PORT",
+       "Where nodes tell each other who is there, by UDP and TCP on NODE_IP.", "13002",
+       Number(&Config::gossip_port, 1, 65535)},
+      {"GOSSIP_SEEDS", "ADDRESSES",
+       "Nodes to ask for the others, as ADDRESS or ADDRESS:PORT; several with commas. Those that\n"
+       "the database and this node's disk know of are asked in any case.",
+       "", SetGossipSeeds},
+      {"GOSSIP_KEY_FILE", "FILE",
+       "The cluster's keys, 64 hexadecimal digits a line; the first one seals, all open. Empty:\n"
+       "the database keeps them, and the first node makes one.",
+       "", Text(&Config::gossip_key_file, IsAbsolutePathOrEmpty)},
+  };
+}
+
+std::vector<ConfigOption> NetworkOptions() {
+  return {
+      {"MESH_PORT", "PORT",
+       "The UDP port of networks between nodes (VXLAN). The same on all of them.", "4789",
+       Number(&Config::mesh_port, 1, 65535)},
+      {"NODE_EGRESS_NIC", "NIC",
+       "The interface that guests of networks with NAT leave this host by, while it serves the\n"
+       "networks. It then routes for them and answers ARP for FLOATING_NETWORK.",
+       "the default route's", Text(&Config::node_egress_nic, IsInterfaceOrEmpty), EgressNic},
+      {"FLOATING_NETWORK", "NETBLOCK",
+       "Addresses that networks with NAT and floating interfaces have outside. The same on all\n"
+       "nodes and no other cluster's; it can be changed while none is in use. Unless it is a part\n"
+       "of NODE_EGRESS_NIC's own network, what guests send looks as if it came from the host.",
+       "192.168.20.0/24", SetFloatingNetwork},
+      {"SERVICES_IMAGE", "NAME",
+       "What the container image that serves networks is called in Docker. It is made on this "
+       "host.",
+       "shakenfist-services:" SF_VERSION, Text(&Config::services_image, IsNotEmpty)},
+      {"DNS_SERVER", "ADDRESS", "The name server that guests of networks with NAT are told of.",
+       "the host's own, unless it is on the host itself", Text(&Config::dns_server, IsIpv4OrEmpty),
+       HostDnsServer},
   };
 }
 
@@ -235,8 +305,9 @@ std::vector<ConfigOption> InstanceOptions() {
       {"LIBVIRT_URI", "URI", "The libvirt daemon.", "qemu:///system",
        Text(&Config::libvirt_uri, IsNotEmpty)},
       {"CONSOLE_ADDRESS", "ADDRESS",
-       "Where serial consoles and screens listen. They ask nobody for a key.", "127.0.0.1",
-       Text(&Config::console_address, IsAddress)},
+       "Where serial consoles and screens listen. Consoles ask nobody for a key; screens ask for "
+       "the password that GET /instances/{ref}/vdiconsolehelper has given.",
+       "127.0.0.1", Text(&Config::console_address, IsAddress)},
       {"CONSOLE_PORTS", "FIRST-LAST", "Their ports.", "30000-39999", SetConsolePorts},
       {"CPU_OVERCOMMIT_RATIO", "RATIO", "Virtual CPUs per core of the host.", "16",
        Number(&Config::cpu_overcommit_ratio, 0.1, 100)},
@@ -248,6 +319,9 @@ std::vector<ConfigOption> InstanceOptions() {
        Number(&Config::disk_reserve_gib, 0, 1 << 20)},
       {"BUILDS_IN_FLIGHT", "COUNT", "Instances that are built at the same time.", "two per core",
        Number(&Config::builds_in_flight, 1, 1024), TwicePerCore},
+      {"NODE_LOST_GRACE", "SECONDS",
+       "How long a node is dead and silent before its instances are in error. The same on all.",
+       "120", Seconds(&Config::node_lost_grace, 30, 86400)},
   };
 }
 
@@ -255,6 +329,8 @@ std::vector<ConfigOption> ImageOptions() {
   return {
       {"IMAGE_MAX_SIZE", "GIB", "The largest image, unpacked, in GiB.", "50",
        Number(&Config::image_max_gib, 1, 1 << 20)},
+      {"UPLOAD_MAX_SIZE", "MIB", "The largest upload, in MiB.", "51200",
+       Number(&Config::upload_max_bytes, 1, 1 << 30, 1 << 20)},
       {"IMAGE_CHECK_INTERVAL", "SECONDS",
        "How long a cached image is used before its source is asked for a newer one.", "60",
        Seconds(&Config::image_check_interval, 1, 86400 * 365)},
@@ -266,11 +342,11 @@ std::vector<ConfigOption> ImageOptions() {
 }  // namespace
 
 const std::vector<ConfigGroup>& ConfigGroups() {
-  static const std::vector<ConfigGroup> groups = {{"Node", NodeOptions()},
-                                                  {"Database", DatabaseOptions()},
-                                                  {"HTTP API", ApiOptions()},
-                                                  {"Instances", InstanceOptions()},
-                                                  {"Images", ImageOptions()}};
+  static const std::vector<ConfigGroup> groups = {
+      {"Node", NodeOptions()},        {"Database", DatabaseOptions()},
+      {"HTTP API", ApiOptions()},     {"Gossip", GossipOptions()},
+      {"Networks", NetworkOptions()}, {"Instances", InstanceOptions()},
+      {"Images", ImageOptions()}};
   return groups;
 }
 

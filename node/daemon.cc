@@ -7,16 +7,22 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <system_error>
-#include <thread>
+#include <functional>
 #include <utility>
 
 #include "compute/capacity.h"
 #include "compute/domain_xml.h"
-#include "compute/kvm_probe.h"
+#include "compute/process_usage.h"
+#include "net/nat_rules.h"
+#include "net/services_spec.h"
 #include "node/base/log.h"
 #include "node/base/uuid.h"
-#include "node/store/schema.h"
+#include "node/cluster_metrics.h"
+#include "node/daemon_settings.h"
+#include "node/members.h"
+#include "node/picture_memory.h"
+#include "node/reconcile/lost_nodes.h"
+#include "node/reconcile/upload_reaper.h"
 
 namespace sf {
 namespace {
@@ -25,8 +31,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kHeartbeatPeriod = 10s;
 constexpr auto kMaintenancePeriod = 60s;
-constexpr auto kDatabaseRetry = 2s;
-constexpr auto kKvmProbeDeadline = 2s;
+constexpr auto kPicturePeriod = 10s;
 constexpr std::size_t kMaxWaitingJobs = 10'000;
 // Deleted objects stay readable by their UUID for an hour, as clients that wait for the end of one
 // expect; namespaces for seconds only, because an ansible task takes a deleted one for a live one.
@@ -34,141 +39,191 @@ constexpr double kDeletedAge = 3600;
 constexpr double kDeletedNamespaceAge = 10;
 constexpr double kEventAge = 90 * 86400.0;
 constexpr int kReapBatch = 500;
+constexpr std::size_t kLocalTokenBytes = 32;
 constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
 constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
 
-Result<void> MakeFolders(const std::filesystem::path& storage) {
-  for (const auto& folder : {storage, storage / "instances", storage / "images"}) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    // QEMU's own user passes through to the disks; it need not list.
-    if (!error) std::filesystem::permissions(folder, std::filesystem::perms(0711), error);
-    if (error) return Fail(Code::kInternal, "cannot make {}: {}", folder.string(), error.message());
-  }
-  return {};
-}
-
-/// What the operator chose; for auto, KVM only if it has been seen to run a guest.
-Result<compute::VirtType> ChooseVirtType(const Config& config) {
-  if (config.virt_type == VirtTypeChoice::kQemu) return compute::VirtType::kQemu;
-  const auto usable = compute::KvmUsable("/proc/self/exe", kKvmProbeDeadline);
-  if (usable) return compute::VirtType::kKvm;
-  if (config.virt_type == VirtTypeChoice::kKvm) {
-    return Fail(Code::kInternal, "VIRT_TYPE is kvm: {}", usable.error().message);
-  }
-  log::Info("instances are emulated, which is slow reason={}", usable.error().message);
-  return compute::VirtType::kQemu;
-}
-
-images::ImageLimits ToImageLimits(const Config& config) {
-  images::ImageLimits limits;
-  limits.transfer.stall_timeout = config.image_stall_timeout;
-  limits.disk.max_unpacked_bytes = config.image_max_gib * kGigabyte;
-  limits.check_interval = config.image_check_interval;
-  return limits;
-}
-
-api::HttpOptions ToHttpOptions(const Config& config) {
-  api::HttpOptions options;
-  options.addresses = config.api_addresses;
-  options.port = config.api_port;
-  options.threads = config.api_threads;
-  options.limits.body = config.max_body;
-  return options;
-}
-
 }  // namespace
-
-std::unique_ptr<store::Store> OpenStore(const Config& config) {
-  store::DatabaseOptions options;
-  for (const auto& host : config.sql.hosts) options.hosts.push_back({host.name, host.port});
-  options.user = config.sql.user;
-  options.password = config.sql.password;
-  options.database = config.sql.database;
-  options.connections = config.database_connections;
-  return std::make_unique<store::Store>(
-      std::move(options), NodeId(config.node_name),
-      store::PortRange{config.console_ports.first, config.console_ports.last});
-}
-
-Result<Daemon::Shared> Daemon::ReadShared(store::Store& store) {
-  constexpr std::size_t kSecretBytes = 32;
-  for (;;) {
-    const auto migrated = store::Migrate(store.database);
-    if (migrated) {
-      if (migrated->from != migrated->to) {
-        log::Info("schema migrated from={} to={}", migrated->from, migrated->to);
-      }
-      break;
-    }
-    // A database that starts after us is ordinary when a whole rack comes up.
-    if (migrated.error().code != Code::kUnavailable) return tl::unexpected(migrated.error());
-    log::Warn("waiting for the database error={}", migrated.error().message);
-    std::this_thread::sleep_for(kDatabaseRetry);
-  }
-  Shared shared;
-  shared.cluster_id = TRY(store.cluster.GetOrMake("id", MakeUuid()));
-  shared.token_secret = TRY(store.cluster.GetOrMake("token_secret", RandomHex(kSecretBytes)));
-  return shared;
-}
 
 Result<std::unique_ptr<Daemon>> Daemon::Build(const Config& config) {
   Templates templates = TRY(Templates::Load(config.template_path));
   TRY(compute::CheckDomainTemplate(templates));
+  TRY(net::CheckDnsmasqTemplate(templates));
+  TRY(net::CheckNatTemplates(templates));
   TRY(MakeFolders(config.storage_path));
   StorageLock lock = TRY(StorageLock::Take(config.storage_path));
   const compute::VirtType virt_type = TRY(ChooseVirtType(config));
   auto store = OpenStore(config);
-  const Shared shared = TRY(ReadShared(*store));
+  const FirstSecrets first = TRY(AwaitSecrets(config, *store));
   auto daemon = std::unique_ptr<Daemon>(new Daemon(config, std::move(lock), std::move(store),
-                                                   std::move(templates), shared, virt_type));
+                                                   std::move(templates), first, virt_type));
+  // What this host may refuse comes before the others are told of this node.
+  TRY(daemon->server_.Listen());
   TRY(daemon->cache_.Recover());
-  TRY(daemon->store_->nodes.Register(daemon->Describe()));
+  TRY(daemon->blobs_.Recover());
+  TRY(daemon->uploads_.Recover());
+  if (!first.remembered) TRY(daemon->Register());
+  TRY(daemon->JoinCluster());
   return daemon;
 }
 
 Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::Store> store,
-               Templates templates, const Shared& shared, compute::VirtType virt_type)
+               Templates templates, const FirstSecrets& first, compute::VirtType virt_type)
     : config_(config),
+      secrets_(first.secrets),
+      registered_(!first.remembered),
       lock_(std::move(lock)),
       store_(std::move(store)),
+      rows_(*store_, RecallPicture(config.storage_path)),
       templates_(std::move(templates)),
-      hypervisor_(config.libvirt_uri, shared.cluster_id),
+      hypervisor_(config.libvirt_uri, secrets_.cluster_id),
       cache_(config.storage_path / "images", ToImageLimits(config)),
+      blobs_(config.storage_path / "blobs"),
+      uploads_(config.storage_path / "blobs/uploads", ToUploadLimits(config),
+               [this](std::uint64_t bytes) { (void)fetcher_.MakeRoom(bytes); }),
       host_{.self = NodeId(config.node_name),
-            .cluster_id = shared.cluster_id,
+            .cluster_id = secrets_.cluster_id,
             .zone = config.zone,
             .instances_folder = config.storage_path / "instances",
             .virt_type = virt_type,
-            .console_address = config.console_address},
+            .console_address = config.console_address,
+            .dns_server = config.dns_server},
       limits_{.builds = config.builds_in_flight},
       workers_(limits_.threads(), kMaxWaitingJobs),
-      builder_(host_, *store_, cache_, hypervisor_, templates_, metrics_),
+      builder_(
+          host_, *store_, cache_, hypervisor_,
+          [this](const Network& network) { return meshes_.Join(network); }, templates_, metrics_),
+      peers_(host_.self, std::bind_front(&Published<KeyRing>::Read, &keys_),
+             [this] { return cluster_->view(); }),
+      copier_({.can_reach = [this](const NodeId& node) { return peers_.CanReach(node); },
+               .read = std::bind_front(&api::PeerBlobs::Read, &peers_)},
+              metrics_),
       fetcher_(host_.self, config.storage_path / "images", config.disk_reserve_gib * kGigabyte,
-               *store_, cache_),
-      reconciler_(loop_, workers_, *store_, hypervisor_, cache_, builder_, fetcher_, host_,
-                  limits_),
-      local_(host_.self, host_.instances_folder, *store_, hypervisor_, workers_),
-      api_(*store_, local_, metrics_,
+               *store_, cache_, blobs_, copier_),
+      snapshot_taker_(host_, config.disk_reserve_gib * kGigabyte, *store_, hypervisor_, blobs_,
+                      templates_, metrics_),
+      reconciler_(loop_, workers_, *store_, hypervisor_, cache_, builder_, fetcher_,
+                  snapshot_taker_, host_, limits_,
+                  [this](const auto& desired, const auto& actual) { Report(desired, actual); }),
+      meshes_(
+          loop_, workers_, *store_, [this] { return cluster_->view(); },
+          ToMeshSettings(config, secrets_.cluster_id),
+          [this](auto vnis) { cluster_->SetMeshes(std::move(vnis)); }),
+      services_(loop_, workers_, *store_, templates_, ToServicesSettings(config, secrets_),
+                [this](bool capable) {
+                  cluster_->SetCapable(capable && !config_.node_mesh_nic.empty());
+                }),
+      local_(host_.self, host_.instances_folder, ScreenHost(config), *store_, hypervisor_, blobs_,
+             workers_),
+      local_token_(RandomHex(kLocalTokenBytes)),
+      api_(*store_, rows_, local_, metrics_,
            {.self = host_.self,
-            .token_secret = shared.token_secret,
+            .token_secret = secrets_.token_secret,
+            .local_token = local_token_,
             .zone = config.zone,
-            .wake = [this] { reconciler_.Wake(); }}),
+            .login_failures = config.login_failures,
+            .keys = [this] { return keys_.Read(); },
+            .forwards = static_cast<std::ptrdiff_t>(config.api_threads + 1) / 2,
+            .images = &cache_,
+            .blobs = &blobs_,
+            .uploads = &uploads_,
+            .cluster = [this] { return cluster_->view(); },
+            .wake = [this](const NodeId& node) { WakeNode(node); },
+            .ping = [this](const NetworkId& network,
+                           IpAddress address) { return services_.Ping(network, address); },
+            .processes = [this] { return compute::MeasureProcesses(secrets_.cluster_id); }}),
       server_(ToHttpOptions(config),
               [this](const api::Request& request) { return api_.Handle(request); }) {
+  keys_.Write(secrets_.keys);
   metrics_.Gauge("database_statements", "Statements sent to the database since the start.",
                  [this] { return static_cast<double>(store_->database.statements()); });
   metrics_.Gauge("database_commits", "Changes committed by the database since the start.",
                  [this] { return static_cast<double>(store_->database.commits()); });
 }
 
+Result<void> Daemon::Register() {
+  TRY(store_->nodes.Register(Describe()));
+  return EnsureFloatingNetwork(config_, *store_);
+}
+
+// What a start without the database has left to do, when it answers.
+void Daemon::RegisterLate() {
+  const auto found = FetchSecrets(config_, *store_);
+  Result<void> done = found ? Result<void>() : tl::unexpected(found.error());
+  if (found &&
+      (found->cluster_id != secrets_.cluster_id || found->token_secret != secrets_.token_secret)) {
+    done = Fail(Code::kConflict, "the database is of another cluster than what the disk remembers");
+  } else if (found) {
+    done = Register();
+  }
+  if (!done && done.error().code == Code::kUnavailable) return;
+  loop_.Post([this, done] {
+    registered_ = true;
+    if (done) return log::Info("the database answers, and knows this node again");
+    fatal_ = done.error().message;
+    loop_.Stop();
+  });
+}
+
+void Daemon::RememberRows() {
+  const auto picture = rows_.Last();
+  if (picture->changes == remembered_) return;
+  const auto done = RememberPicture(config_.storage_path, *picture);
+  if (!done) return log::Warn("the rows are not on the disk error={}", done.error().message);
+  remembered_ = picture->changes;
+}
+
+// Whom to ask for the others: those that the operator named, and those that the database knows or
+// knew. In an order in which the likely ones come first.
+Result<void> Daemon::JoinCluster() {
+  const auto address = [this](const std::string& ip, int port) -> gossip::Address {
+    // Checked when it was read.
+    return {IpAddress::Parse(ip).value_or(IpAddress()).value,
+            static_cast<std::uint16_t>(port == 0 ? config_.gossip_port : port)};
+  };
+  ClusterSettings settings;
+  settings.self = host_.self;
+  settings.address = address(config_.node_ip, config_.gossip_port);
+  settings.keys = *keys_.Read();
+  settings.memory = config_.storage_path;
+  settings.identity = {.version = SF_VERSION,
+                       .api_port = static_cast<std::uint16_t>(config_.api_port),
+                       .mesh_ip = settings.address.ip,
+                       .zone = config_.zone};
+  for (const auto& seed : config_.gossip_seeds) {
+    settings.seeds.push_back(address(seed.ip, seed.port));
+  }
+  for (const NodeRecord& node : rows_.Read().picture->nodes) {
+    settings.seeds.push_back(address(node.ip, node.gossip_port));
+  }
+  cluster_ = TRY(Cluster::Join(loop_, workers_, *store_, std::move(settings),
+                               {.on_nudged =
+                                    [this] {
+                                      rows_.NoteChange();
+                                      Wake();
+                                    },
+                                .on_peers_changed = [this] { meshes_.Wake(); },
+                                .on_name_taken =
+                                    [this](const std::string& what) {
+                                      fatal_ = what;
+                                      loop_.Stop();
+                                    }}));
+  AddClusterMetrics(metrics_, [this] { return cluster_->figures(); });
+  return {};
+}
+
+// What runs on the workers uses all the rest.
+Daemon::~Daemon() { workers_.Stop(); }
+
 Result<void> Daemon::Run() {
-  TRY(server_.Listen());
+  TRY(WriteLocalApi(config_.storage_path, {LocalUrl(config_), local_token_}));
+  server_.Start();
   Schedule();
-  log::Info("ready node={} port={} virt_type={}", config_.node_name, config_.api_port,
+  log::Info("ready node={} port={} gossip_port={} virt_type={}", config_.node_name,
+            config_.api_port, config_.gossip_port,
             host_.virt_type == compute::VirtType::kKvm ? "kvm" : "qemu");
   sd_notify(0, "READY=1");
-  reconciler_.Wake();
+  Wake();
   loop_.Run();
 
   // In the reverse order of the flow: no new requests, no new jobs, then wait for what runs.
@@ -176,23 +231,52 @@ Result<void> Daemon::Run() {
   log::Info("stopping node={}", config_.node_name);
   server_.Stop();
   workers_.Stop();
+  RememberRows();
+  if (!fatal_.empty()) return Fail(Code::kConflict, "{}", fatal_);
   if (const auto done = store_->nodes.SetState(host_.self, "stopped"); !done) {
     log::Warn("the database could not be told that this node stops error={}", done.error().message);
   }
   return {};
 }
 
+void Daemon::Stop() {
+  if (std::exchange(stopping_, true)) return;
+  // Behind a heartbeat, before the row says "stopped". It is only for show, and may fail.
+  (void)workers_.Submit("heartbeat",
+                        [this] { (void)store_->nodes.SetState(host_.self, "stopping"); });
+  reconciler_.Stop();
+  meshes_.Stop();
+  services_.Stop([this] { cluster_->Leave([this] { loop_.Stop(); }); });
+}
+
 // Everything that happens by the clock or by a signal.
 void Daemon::Schedule() {
   for (const int signal : {SIGTERM, SIGINT}) {
-    loop_.OnSignal(signal, [this] {
-      reconciler_.Stop();
-      loop_.Stop();
-    });
+    loop_.OnSignal(signal, [this] { Stop(); });
   }
-  loop_.Every(1s, [this] { reconciler_.Tick(); });
-  loop_.Every(kHeartbeatPeriod,
-              [this] { (void)workers_.Submit("heartbeat", [this] { Heartbeat(); }); });
+  loop_.Every(1s, [this] {
+    reconciler_.Tick();
+    meshes_.Tick();
+    cluster_->Tick();
+    rows_.Tick();
+    if (!registered_) (void)workers_.Submit("heartbeat", [this] { RegisterLate(); });
+    const RoleKeeper& role = cluster_->role();
+    services_.Tick({role.Serving(), role.Unsure(), role.role().highest.term});
+  });
+  loop_.Every(kPicturePeriod,
+              [this] { (void)workers_.Submit("picture memory", [this] { RememberRows(); }); });
+  loop_.Every(kHeartbeatPeriod, [this] {
+    if (!registered_) return;
+    (void)workers_.Submit("heartbeat", [this] { Heartbeat(); });
+    const RoleKeeper& role = cluster_->role();
+    if (!role.Serving()) return;
+    (void)workers_.Submit("lost nodes", [this, term = role.role().highest.term] {
+      const auto up = std::chrono::steady_clock::now() - started_;
+      reconcile::DeclareLost(*store_, *cluster_->view(),
+                             {host_.self, term, config_.node_lost_grace,
+                              std::chrono::duration_cast<std::chrono::seconds>(up)});
+    });
+  });
   loop_.Every(kMaintenancePeriod,
               [this] { (void)workers_.Submit("maintenance", [this] { Maintain(); }); });
   std::uint64_t watchdog_us = 0;
@@ -202,9 +286,61 @@ void Daemon::Schedule() {
 }
 
 void Daemon::Heartbeat() {
-  if (const auto done = store_->nodes.Heartbeat(host_.self, Describe().limit); !done) {
-    log::Warn("no heartbeat error={}", done.error().message);
+  const NodeRecord node = Describe();
+  auto done = store_->nodes.Heartbeat(host_.self, node.limit, node.key_ring);
+  if (!done && done.error().code == Code::kNotFound) {
+    log::Warn("this node was deleted while it was away, and joins as a new one");
+    done = store_->nodes.Register(node);
   }
+  if (!done) log::Warn("no heartbeat error={}", done.error().message);
+  loop_.Post([this, limit = node.limit] {
+    cluster_->SetLimit({limit.cpus, limit.memory_mb, limit.disk_gb});
+  });
+  FollowKeys();
+}
+
+// A rotation goes on when each node has said in a heartbeat that it uses the new ring.
+void Daemon::FollowKeys() {
+  const auto stored = ReadKeys(config_, *store_);
+  if (!stored) return log::Warn("the key ring cannot be read error={}", stored.error().message);
+  if (*stored == *keys_.Read()) return;
+  loop_.Post([this, keys = *stored] {
+    cluster_->SetKeys(keys);
+    log::Info("key ring changed keys={}", keys.size());
+    (void)workers_.Submit("heartbeat", [this, keys] {
+      keys_.Write(keys);
+      RememberSecrets(config_, {secrets_.cluster_id, secrets_.token_secret, keys});
+      Heartbeat();
+    });
+  });
+}
+
+// Waits for nobody: a nudge that is lost costs that node one period.
+void Daemon::WakeNode(const NodeId& node) {
+  if (node == host_.self) return Wake();
+  loop_.Post([this, node] { cluster_->Nudge(node); });
+}
+
+// What a pass has found is what this node says of itself.
+void Daemon::Report(const reconcile::Desired& desired, const reconcile::Actual& actual) {
+  std::map<InstanceId, gossip::InstanceReport> instances;
+  gossip::Amounts used;
+  for (const Instance& instance : desired.instances) {
+    const auto domain = actual.domains.find(instance.uuid);
+    instances[instance.uuid] = {
+        std::string(ToString(instance.state)),
+        domain == actual.domains.end() ? instance.power_state : domain->second.power_state};
+    const gossip::Amounts room = RoomOf(instance);
+    used.cpus += room.cpus;
+    used.memory_mb += room.memory_mb;
+    used.disk_gb += room.disk_gb;
+  }
+  cluster_->SetInstances(std::move(instances), used);
+  std::set<std::uint32_t> images;
+  for (const std::string& name : actual.cached) {
+    if (images.size() < gossip::kMaxImages) images.insert(gossip::ImageMark(name));
+  }
+  cluster_->SetImages(std::move(images));
 }
 
 void Daemon::Maintain() {
@@ -212,8 +348,15 @@ void Daemon::Maintain() {
     if (!done) log::Warn("{} failed error={}", what, done.error().message);
   };
   report("making room for images", fetcher_.MakeRoom());
+  report("recording which images are here", fetcher_.RecordHeld());
+  report("giving back claims on sources", fetcher_.ForgetClaims());
+  report("reaping stored blobs", fetcher_.ReapBlobs());
+  report("reaping uploads", reconcile::ReapUploads(host_.self, store_->uploads, uploads_));
+  report("reaping snapshots", store_->snapshots.Reap(kDeletedAge));
   report("reaping instances", store_->instances.Reap(kDeletedAge, kReapBatch));
+  report("reaping networks", store_->networks.Reap(kDeletedAge, kReapBatch));
   report("reaping artifacts", store_->artifacts.Reap(kDeletedAge, kReapBatch));
+  report("reaping sources", store_->image_sources.Reap(kReapBatch));
   report("reaping namespaces", store_->namespaces.Reap(kDeletedNamespaceAge));
   report("pruning events", store_->events.Prune(kEventAge, kReapBatch));
   malloc_trim(0);  // What a rush needed is the host's again.
@@ -226,6 +369,8 @@ NodeRecord Daemon::Describe() const {
   node.fqdn = config_.node_name;
   node.zone = config_.zone;
   node.release = SF_VERSION;
+  node.gossip_port = config_.gossip_port;
+  node.key_ring = Fingerprint(*keys_.Read());
   const auto host = compute::ReadCapacity(config_.storage_path);
   if (!host) {
     // Offering nothing until it can be read again is the safe side.

@@ -14,8 +14,11 @@
 #include "compute/domain_xml.h"
 #include "compute/hypervisor.h"
 #include "compute/kvm_probe.h"
+#include "net/egress.h"
+#include "net/nat_rules.h"
+#include "net/services_spec.h"
 #include "node/base/http_client.h"
-#include "node/daemon.h"
+#include "node/daemon_settings.h"
 #include "node/store/schema.h"
 #include "templates/render.h"
 
@@ -132,10 +135,41 @@ Finding CheckKernel() {
           "networks need them: install the distribution's standard kernel"};
 }
 
+/// What a file below /proc/sys says; empty without it.
+std::string ReadSetting(const std::string& name) {
+  std::string value;
+  std::ifstream("/proc/sys/" + name) >> value;
+  return value;
+}
+
+/// Frames that guests on this host, or on others, send each other are to pass no packet filter.
+Finding CheckBridges() {
+  const std::string setting = "net/bridge/bridge-nf-call-iptables";
+  if (ReadSetting(setting) != "1") return {"bridges", Verdict::kOk, "not filtered", ""};
+  return {"bridges", Verdict::kNote,
+          "bridged frames pass this host's packet filter, which may drop those of guests",
+          "set net.bridge.bridge-nf-call-iptables=0 in /etc/sysctl.d, and sysctl --system"};
+}
+
+/// Whether guests get out, were this the node that serves the networks.
+Finding CheckEgress(const Config& config) {
+  const std::string& nic = config.node_egress_nic;
+  if (nic.empty() || !std::filesystem::exists("/sys/class/net/" + nic)) {
+    return {"egress", Verdict::kNote, fmt::format("no interface '{}'", nic),
+            "set NODE_EGRESS_NIC: without it no guest gets out while this node serves networks"};
+  }
+  const auto lets_through = net::LetsWaysOutThrough();
+  if (lets_through) return {"egress", Verdict::kOk, "by " + nic, ""};
+  return {"egress", Verdict::kNote, lets_through.error().message,
+          fmt::format("let the filter accept what comes or goes by {}*", net::kWayOut)};
+}
+
 Finding CheckTemplates(const Config& config) {
   const auto templates = Templates::Load(config.template_path);
-  const Result<void> checked = templates ? compute::CheckDomainTemplate(*templates)
-                                         : Result<void>(tl::unexpected(templates.error()));
+  Result<void> checked = templates ? compute::CheckDomainTemplate(*templates)
+                                   : Result<void>(tl::unexpected(templates.error()));
+  if (checked) checked = net::CheckDnsmasqTemplate(*templates);
+  if (checked) checked = net::CheckNatTemplates(*templates);
   if (checked) return {"templates", Verdict::kOk, "can be filled", ""};
   return {"templates", Verdict::kFailed, checked.error().message,
           "mend the copy in TEMPLATE_PATH, or remove it to use the built-in text"};
@@ -149,6 +183,8 @@ std::vector<Finding> CheckHost(const Config& config) {
   findings.push_back(CheckMeshNic(config));
   findings.push_back(CheckDisk(config));
   findings.push_back(CheckKernel());
+  findings.push_back(CheckBridges());
+  findings.push_back(CheckEgress(config));
   findings.push_back(CheckTemplates(config));
   return findings;
 }

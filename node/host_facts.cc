@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <thread>
 
 namespace sf {
@@ -51,6 +53,21 @@ std::string DefaultRouteSource() {
   return routed ? ToText(address) : "";
 }
 
+/// A name server on this host, as a caching stub is, answers no guest.
+std::string ReadDnsServer() {
+  std::ifstream file("/etc/resolv.conf");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string keyword, address;
+    in_addr parsed;
+    if (words >> keyword >> address && keyword == "nameserver" && !address.starts_with("127.") &&
+        ::inet_pton(AF_INET, address.c_str(), &parsed) == 1) {
+      return address;
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 HostFacts ReadHostFacts() {
@@ -59,9 +76,14 @@ HostFacts ReadHostFacts() {
   if (::gethostname(name.data(), name.size() - 1) == 0) facts.name = name.data();
   facts.nic_by_address = ReadNics();
   facts.address = DefaultRouteSource();
+  if (const auto nic = facts.nic_by_address.find(facts.address);
+      nic != facts.nic_by_address.end()) {
+    facts.egress_nic = nic->second;
+  }
   if (facts.address.empty() && facts.nic_by_address.size() == 1) {
     facts.address = facts.nic_by_address.begin()->first;
   }
+  facts.dns_server = ReadDnsServer();
   facts.cores = std::max(1U, std::thread::hardware_concurrency());
   return facts;
 }

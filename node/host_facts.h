@@ -12,7 +12,10 @@ struct HostFacts {
   /// The source address of the default route, else the only one that is not loopback, else empty.
   std::string address;
   std::map<std::string, std::string> nic_by_address;  ///< IPv4, without loopback.
+  std::string egress_nic = {};                        ///< the default route's; may be empty
   unsigned cores = 1;
+  std::string dns_server =
+      {};  ///< The first IPv4 one that is not on this host itself; may be empty.
 };
 
 HostFacts ReadHostFacts();

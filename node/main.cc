@@ -2,6 +2,7 @@
 // sf-node: reads the options, does what its subcommand says; nothing else.
 #include <malloc.h>
 
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -11,7 +12,10 @@
 #include "node/base/uuid.h"
 #include "node/config.h"
 #include "node/daemon.h"
+#include "node/daemon_settings.h"
 #include "node/host_check.h"
+#include "node/key_rotation.h"
+#include "node/members.h"
 #include "node/store/schema.h"
 
 namespace sf {
@@ -62,12 +66,30 @@ Result<void> Check(const Config& config) {
   return {};
 }
 
+Result<void> RotateKey(const Config& config) {
+  TRY(RotateClusterKey(*OpenStore(config),
+                       [](const std::string& done) { fmt::print("{}\n", done); }));
+  fmt::print("The cluster has a new key.\n");
+  return {};
+}
+
+Result<void> ShowMembers(const Invocation& invocation) {
+  const auto members = TRY(FetchMembers(invocation.config.storage_path));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  fmt::print("{}", invocation.json
+                       ? members.dump(2) + "\n"
+                       : ToMembersTable(members, std::chrono::duration<double>(now).count()));
+  return {};
+}
+
 Result<void> Do(const Invocation& invocation) {
   log::SetUp(invocation.config.log_level);
   switch (invocation.command) {
     case Command::kRun: return RunDaemon(invocation.config);
     case Command::kMigrate: return MigrateSchema(invocation.config);
     case Command::kBootstrapSystemKey: return BootstrapSystemKey(invocation);
+    case Command::kMembers: return ShowMembers(invocation);
+    case Command::kRotateClusterKey: return RotateKey(invocation.config);
     case Command::kCheck: return Check(invocation.config);
     case Command::kProbeKvm:
     case Command::kPrint: break;

@@ -1,28 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
-#include <string>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "node/base/result.h"
+#include "node/cluster_view.h"
 #include "node/model/instance.h"
 #include "node/model/node_record.h"
+#include "node/model/placement.h"
 
 namespace sf {
 
-/// Where an instance may go, best first, and why: for each filter, the nodes that it left over.
-struct Placement {
-  std::vector<NodeId> ranked;  ///< never empty
-  nlohmann::json reason;
+/// What a placement is judged by.
+struct PlacementPicture {
+  const std::vector<NodeRecord>& nodes;      ///< the rows, by name
+  const ClusterView& cluster;                ///< what gossip says of them
+  const std::vector<Neighbour>& neighbours;  ///< of the namespace of `wanted`
+  /// The nodes that have each blob which a disk of `wanted` is to lie on. No other can build it,
+  /// for a blob is not brought from node to node.
+  std::map<BlobId, std::set<NodeId>> held_by = {};
 };
 
-/// Filters `nodes`, then ranks what is left by free memory. Pure. The ranking is advice: room is
-/// claimed in the transaction that records the instance, and a node that turns out to be full is
-/// passed over there.
+/// Filters the nodes (up, room for cpus, memory and disk, blobs there), then ranks those left over:
+/// the owner's affinity first, then the room that would be left of what is scarcest there and the
+/// images that are there already. Equal nodes are in an order that the instance's UUID seeds, so
+/// that many instances share them. Pure.
 ///
-/// kNotFound when the node that the owner insists on is not there; kNoCapacity, saying which filter
-/// left nobody over.
-Result<Placement> Place(const InstanceSpec& spec, const std::vector<NodeRecord>& nodes);
+/// kNotFound when the node that the owner insists on is not there; kNoCapacity, saying of each node
+/// what it lacks.
+Result<Placement> Place(const Instance& wanted, const PlacementPicture& picture);
 
 }  // namespace sf

@@ -2,7 +2,8 @@
 #include "node/sql_url.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "node/base/number.h"
 
 namespace sf {
 namespace {
@@ -22,13 +23,11 @@ bool IsMadeOf(std::string_view text, std::string_view punctuation) {
 }
 
 Result<int> ParseNumber(std::string_view digits, int base, int low, int high) {
-  int value = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value, base);
-  if (error != std::errc() || stop != end || value < low || value > high) {
+  const auto value = ToNumber<int>(digits, base);
+  if (!value || *value < low || *value > high) {
     return Fail(Code::kInvalid, "not a number from {} to {}", low, high);
   }
-  return value;
+  return *value;
 }
 
 Result<std::string> PercentDecoded(std::string_view text) {

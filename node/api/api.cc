@@ -3,100 +3,200 @@
 
 #include <utility>
 
+#include "node/api/openapi.h"
+#include "node/api/root_page.h"
+
 namespace sf::api {
 namespace {
 
 /// What clients look for in the text of the root page: exactly what works here, and nothing more.
-constexpr std::string_view kCapabilities[] = {"events-by-type", "get-instance-namespace",
-                                              "node-get"};
-
-Response RootPage() {
-  Response page;
-  page.content_type = "text/html; charset=utf-8";
-  page.body =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Shaken Fist</title></head><body>\n"
-      "<h1>Shaken Fist REST API service</h1>\n"
-      "<p>Log in by <code>POST /auth</code>, then for example <code>GET /instances</code>.</p>\n"
-      "<ul>\n";
-  for (const std::string_view capability : kCapabilities) {
-    page.body.append("<li>").append(capability).append("</li>\n");
-  }
-  page.body += "</ul>\n</body></html>\n";
-  return page;
-}
+constexpr std::string_view kCapabilities[] = {
+    "artifact-metadata",   "artifact-upload-types",  "blob-metadata",         "blob-search-by-hash",
+    "events-by-type",      "get-instance-namespace", "get-network-namespace", "hot-plug-interface",
+    "instance-screenshot", "interface-metadata",     "list-addresses",        "node-get",
+    "node-metadata",       "node-process-metrics",   "route-addresses",       "spice-vdi-console",
+    "vdi-console-helper"};
 
 }  // namespace
 
-Api::Api(store::Store& store, LocalInstances& local, Metrics& metrics, ApiOptions options)
-    : metrics_(metrics),
-      auth_(store.namespaces, std::move(options.token_secret), std::move(options.zone)),
+Api::Api(store::Store& store, store::CurrentPicture& rows, LocalInstances& local, Metrics& metrics,
+         ApiOptions options)
+    : self_(options.self),
+      cluster_(options.cluster),
+      ping_(std::move(options.ping)),
+      processes_(std::move(options.processes)),
+      metrics_(metrics),
+      auth_(rows, store.namespaces, std::move(options.token_secret), std::move(options.local_token),
+            std::move(options.zone), options.login_failures),
+      node_tokens_(self_, std::move(options.keys)),
+      forward_(node_tokens_, options.cluster, options.forwards),
       namespaces_(store, auth_),
-      instances_(store, local, options.wake),
-      artifacts_(store, options.self, options.wake),
-      nodes_(store),
-      router_(auth_) {
+      instances_(store, local, options.cluster, options.wake),
+      networks_(store, options.cluster, options.wake),
+      interfaces_(store, options.cluster, options.wake),
+      artifacts_(store, self_, options.wake),
+      blobs_(store, self_, *options.images, *options.blobs, forward_, (options.forwards + 1) / 2),
+      uploads_(store, self_, *options.uploads, *options.blobs, forward_, options.forwards),
+      labels_(store),
+      snapshots_(store, instances_, options.wake),
+      nodes_(store, options.cluster, options.wake),
+      router_(auth_, node_tokens_, rows) {
   AddRoutes();
+  description_ = DescribeApi(router_.routes());
+  const auto count = [&](const char* result, const std::atomic<std::uint64_t>& figure) {
+    metrics_.Gauge("logins", "How log-ins ended; refused: without a look at the key.",
+                   [&figure] { return static_cast<double>(figure); }, {{"result", result}});
+  };
+  count("good", auth_.figures().good);
+  count("wrong", auth_.figures().wrong);
+  count("refused", auth_.figures().refused);
 }
 
-// The route table, all of it.
+// The route table, all of it. Any node answers a Route() by itself; a RouteToHost() is answered by
+// the node that hosts the instance, and the others pass it on.
 void Api::AddRoutes() {
-  const auto route = [this](std::string_view method, std::string_view pattern, auto& resource,
-                            auto handler, Access access = Access::kUser) {
-    router_.Add(method, pattern, access,
-                [&resource, handler](const Call& call) { return (resource.*handler)(call); });
-  };
   constexpr Access kAdmin = Access::kAdmin;
 
   router_.Add("GET", "/", Access::kPublic,
-              [](const Call&) -> Result<Response> { return RootPage(); });
+              [](const Call&) -> Result<Response> { return RootPage(kCapabilities); });
+  router_.Add("GET", "/openapi.json", Access::kPublic,
+              [this](const Call&) -> Result<Response> { return Response{.body = description_}; });
   router_.Add("GET", "/metrics", Access::kPublic, [this](const Call&) -> Result<Response> {
     return Response{.body = metrics_.Text(), .content_type = "text/plain; version=0.0.4"};
   });
 
-  route("POST", "/auth", namespaces_, &Namespaces::LogIn, Access::kPublic);
-  route("GET", "/auth/namespaces", namespaces_, &Namespaces::List);
-  route("POST", "/auth/namespaces", namespaces_, &Namespaces::Create, kAdmin);
-  route("GET", "/auth/namespaces/{name}", namespaces_, &Namespaces::Show);
-  route("DELETE", "/auth/namespaces/{name}", namespaces_, &Namespaces::Delete, kAdmin);
-  route("GET", "/auth/namespaces/{name}/keys", namespaces_, &Namespaces::ListKeys);
-  route("POST", "/auth/namespaces/{name}/keys", namespaces_, &Namespaces::AddKey);
-  route("PUT", "/auth/namespaces/{name}/keys", namespaces_, &Namespaces::ReplaceKey);
-  route("PUT", "/auth/namespaces/{name}/keys/{key}", namespaces_, &Namespaces::ReplaceKey);
-  route("DELETE", "/auth/namespaces/{name}/keys/{key}", namespaces_, &Namespaces::DeleteKey);
-  route("GET", "/auth/namespaces/{name}/metadata", namespaces_, &Namespaces::Metadata);
-  route("POST", "/auth/namespaces/{name}/metadata", namespaces_, &Namespaces::SetMetadata);
-  route("PUT", "/auth/namespaces/{name}/metadata/{key}", namespaces_, &Namespaces::SetMetadata);
-  route("DELETE", "/auth/namespaces/{name}/metadata/{key}", namespaces_,
-        &Namespaces::DeleteMetadata);
+  Route("POST", "/auth", namespaces_, &Namespaces::LogIn, Access::kPublic);
+  Route("GET", "/auth/namespaces", namespaces_, &Namespaces::List);
+  Route("POST", "/auth/namespaces", namespaces_, &Namespaces::Create, kAdmin);
+  Route("GET", "/auth/namespaces/{name}", namespaces_, &Namespaces::Show);
+  Route("DELETE", "/auth/namespaces/{name}", namespaces_, &Namespaces::Delete, kAdmin);
+  Route("GET", "/auth/namespaces/{name}/keys", namespaces_, &Namespaces::ListKeys);
+  Route("POST", "/auth/namespaces/{name}/keys", namespaces_, &Namespaces::AddKey);
+  Route("PUT", "/auth/namespaces/{name}/keys", namespaces_, &Namespaces::ReplaceKey);
+  Route("PUT", "/auth/namespaces/{name}/keys/{key}", namespaces_, &Namespaces::ReplaceKey);
+  Route("DELETE", "/auth/namespaces/{name}/keys/{key}", namespaces_, &Namespaces::DeleteKey);
+  Route("POST", "/auth/namespaces/{name}/trust", namespaces_, &Namespaces::Trust);
+  Route("DELETE", "/auth/namespaces/{name}/trust/{other}", namespaces_, &Namespaces::EndTrust);
+  RouteMetadata("/auth/namespaces/{name}", namespaces_);
 
-  route("GET", "/instances", instances_, &Instances::List);
-  route("POST", "/instances", instances_, &Instances::Create);
-  route("DELETE", "/instances", instances_, &Instances::DeleteAll);
-  route("GET", "/instances/{ref}", instances_, &Instances::Show);
-  route("DELETE", "/instances/{ref}", instances_, &Instances::Delete);
-  route("GET", "/instances/{ref}/interfaces", instances_, &Instances::Interfaces);
-  route("GET", "/instances/{ref}/events", instances_, &Instances::Events);
-  route("GET", "/instances/{ref}/metadata", instances_, &Instances::Metadata);
-  route("POST", "/instances/{ref}/metadata", instances_, &Instances::SetMetadata);
-  route("PUT", "/instances/{ref}/metadata/{key}", instances_, &Instances::SetMetadata);
-  route("DELETE", "/instances/{ref}/metadata/{key}", instances_, &Instances::DeleteMetadata);
-  route("GET", "/instances/{ref}/consoledata", instances_, &Instances::ReadConsole);
-  route("DELETE", "/instances/{ref}/consoledata", instances_, &Instances::ClearConsole);
+  Route("GET", "/instances", instances_, &Instances::List);
+  Route("POST", "/instances", instances_, &Instances::Create);
+  Route("DELETE", "/instances", instances_, &Instances::DeleteAll);
+  Route("GET", "/instances/{ref}", instances_, &Instances::Show);
+  Route("DELETE", "/instances/{ref}", instances_, &Instances::Delete);
+  Route("GET", "/instances/{ref}/interfaces", instances_, &Instances::Interfaces);
+  Route("POST", "/instances/{ref}/interfaces", instances_, &Instances::AddInterface);
+  Route("GET", "/instances/{ref}/events", instances_, &Instances::Events);
+  RouteMetadata("/instances/{ref}", instances_);
+  RouteToHost("GET", "/instances/{ref}/consoledata", &Instances::ReadConsole);
+  RouteToHost("DELETE", "/instances/{ref}/consoledata", &Instances::ClearConsole);
+  Route("GET", "/instances/{ref}/snapshot", snapshots_, &Snapshots::List);
+  RouteToHost("POST", "/instances/{ref}/snapshot",
+              [this](Instances&, const Call& call, const Instance& instance) {
+                return snapshots_.Take(call, instance);
+              });
+  RouteToHost("GET", "/instances/{ref}/vdiconsolehelper", &Instances::OpenScreen);
+  RouteToHost("GET", "/instances/{ref}/screenshot", &Instances::Screenshot);
   for (const PowerCall& power : kPowerCalls) {
-    router_.Add("POST", fmt::format("/instances/{{ref}}/{}", power.name), Access::kUser,
-                [this, &power](const Call& call) { return instances_.ChangePower(call, power); });
+    RouteToHost("POST", fmt::format("/instances/{{ref}}/{}", power.name),
+                [&power](Instances& instances, const Call&, const Instance& instance) {
+                  return instances.ChangePower(instance, power);
+                });
   }
 
-  route("GET", "/artifacts", artifacts_, &Artifacts::List);
-  route("POST", "/artifacts", artifacts_, &Artifacts::Cache);
-  route("DELETE", "/artifacts", artifacts_, &Artifacts::DeleteAll);
-  route("GET", "/artifacts/{ref}", artifacts_, &Artifacts::Show);
-  route("DELETE", "/artifacts/{ref}", artifacts_, &Artifacts::Delete);
-  route("GET", "/artifacts/{ref}/events", artifacts_, &Artifacts::Events);
+  AddNetworkRoutes();
+  AddNodeRoutes();
 
-  route("GET", "/nodes", nodes_, &Nodes::List, kAdmin);
-  route("GET", "/nodes/{name}", nodes_, &Nodes::Show, kAdmin);
-  route("GET", "/nodes/{name}/events", nodes_, &Nodes::Events, kAdmin);
+  AddUploadRoutes();  // First: "upload" is no artifact.
+  AddArtifactRoutes();
+}
+
+void Api::AddUploadRoutes() {
+  const auto raw = [this](const char* pattern, auto handler) {
+    router_.AddRaw("POST", pattern, Access::kUser,
+                   [this, handler](const Call& call) { return (uploads_.*handler)(call); });
+  };
+  Route("POST", "/upload", uploads_, &Uploads::Create);
+  raw("/upload/{uuid}", &Uploads::Append);
+  raw("/upload/{uuid}/truncate/{offset}", &Uploads::Truncate);
+  Route("POST", "/artifacts/upload/{name}", uploads_, &Uploads::Publish);
+
+  for (const char* label : {"/label/{name}", "/label/{namespace}/{name}"}) {
+    Route("POST", label, labels_, &Labels::Set);
+    Route("GET", label, labels_, &Labels::Show);
+    Route("DELETE", label, labels_, &Labels::Delete);
+  }
+}
+
+void Api::AddArtifactRoutes() {
+  Route("GET", "/artifacts", artifacts_, &Artifacts::List);
+  Route("POST", "/artifacts", artifacts_, &Artifacts::Cache);
+  Route("DELETE", "/artifacts", artifacts_, &Artifacts::DeleteAll);
+  Route("GET", "/artifacts/{ref}", artifacts_, &Artifacts::Show);
+  Route("DELETE", "/artifacts/{ref}", artifacts_, &Artifacts::Delete);
+  Route("GET", "/artifacts/{ref}/events", artifacts_, &Artifacts::Events);
+  Route("GET", "/artifacts/{ref}/versions", artifacts_, &Artifacts::Versions);
+  Route("POST", "/artifacts/{ref}/versions", artifacts_, &Artifacts::SetMaxVersions);
+  Route("DELETE", "/artifacts/{ref}/versions/{index}", artifacts_, &Artifacts::DeleteVersion);
+  Route("POST", "/artifacts/{ref}/share", artifacts_, &Artifacts::Share);
+  Route("POST", "/artifacts/{ref}/unshare", artifacts_, &Artifacts::Unshare);
+  RouteMetadata("/artifacts/{ref}", artifacts_);
+
+  Route("GET", "/blobs", blobs_, &Blobs::List, Access::kAdmin);
+  Route("GET", "/blobs/{uuid}", blobs_, &Blobs::Show);
+  Route("GET", "/blobs/{uuid}/data", blobs_, &Blobs::Data);
+  RouteMetadata("/blobs/{uuid}", blobs_);
+  Route("GET", "/blob_checksums/sha512/{digest}", blobs_, &Blobs::FindDigest);
+}
+
+void Api::AddNodeRoutes() {
+  constexpr Access kAdmin = Access::kAdmin;
+
+  Route("GET", "/members", nodes_, &Nodes::Members, kAdmin);
+  Route("GET", "/admin/locks", nodes_, &Nodes::Locks, kAdmin);
+  Route("GET", "/nodes", nodes_, &Nodes::List, kAdmin);
+  Route("GET", "/nodes/{name}", nodes_, &Nodes::Show, kAdmin);
+  Route("DELETE", "/nodes/{name}", nodes_, &Nodes::Delete, kAdmin);
+  Route("GET", "/nodes/{name}/events", nodes_, &Nodes::Events, kAdmin);
+  router_.Add("GET", "/nodes/{name}/processmetrics", kAdmin,
+              [this](const Call& call) { return ProcessMetrics(call); });
+  RouteMetadata("/nodes/{name}", nodes_, kAdmin);
+}
+
+Result<Response> Api::Ping(const Call& call) {
+  const auto [network, address] = TRY(networks_.FindPingTarget(call));
+  const NodeId holder = cluster_()->role.holder;
+  if (holder.value.empty()) return Fail(Code::kNotReady, "no node serves the networks yet");
+  if (holder != self_) return forward_.To(holder, call);
+  const std::vector<std::string> lines = TRY(ping_(network, address));
+  return Json({{"stdout", lines}, {"stderr", {""}}});
+}
+
+Result<Response> Api::ProcessMetrics(const Call& call) {
+  const NodeId node = TRY(nodes_.Find(call)).name;
+  if (node != self_) return forward_.To(node, call);
+  return Json(TRY(processes_()));
+}
+
+void Api::AddNetworkRoutes() {
+  Route("GET", "/networks", networks_, &Networks::List);
+  Route("POST", "/networks", networks_, &Networks::Create);
+  Route("DELETE", "/networks", networks_, &Networks::DeleteAll);
+  Route("GET", "/networks/{ref}", networks_, &Networks::Show);
+  Route("DELETE", "/networks/{ref}", networks_, &Networks::Delete);
+  Route("GET", "/networks/{ref}/interfaces", networks_, &Networks::Interfaces);
+  Route("GET", "/networks/{ref}/events", networks_, &Networks::Events);
+  Route("GET", "/networks/{ref}/addresses", networks_, &Networks::Addresses);
+  Route("POST", "/networks/{ref}/route", networks_, &Networks::Route);
+  Route("DELETE", "/networks/{ref}/route/{address}", networks_, &Networks::Unroute);
+  router_.Add("GET", "/networks/{ref}/ping/{address}", Access::kUser,
+              [this](const Call& call) { return Ping(call); });
+  RouteMetadata("/networks/{ref}", networks_);
+
+  Route("GET", "/interfaces/{uuid}", interfaces_, &Interfaces::Show);
+  Route("POST", "/interfaces/{uuid}/float", interfaces_, &Interfaces::Float);
+  Route("POST", "/interfaces/{uuid}/defloat", interfaces_, &Interfaces::Defloat);
+  RouteMetadata("/interfaces/{uuid}", interfaces_);
 }
 
 }  // namespace sf::api

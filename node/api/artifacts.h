@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "node/api/metadata.h"
 #include "node/api/router.h"
 #include "node/store/store.h"
 
@@ -13,7 +14,7 @@ namespace sf::api {
 /// Thread: HTTP.
 class Artifacts {
  public:
-  Artifacts(store::Store& store, NodeId self, std::function<void()> wake)
+  Artifacts(store::Store& store, NodeId self, Wake wake)
       : store_(store), self_(std::move(self)), wake_(std::move(wake)) {}
 
   Result<Response> List(const Call& call);
@@ -22,6 +23,13 @@ class Artifacts {
   Result<Response> Delete(const Call& call);
   Result<Response> DeleteAll(const Call& call);
   Result<Response> Events(const Call& call);
+  Result<Response> Versions(const Call& call);
+  Result<Response> SetMaxVersions(const Call& call);
+  Result<Response> DeleteVersion(const Call& call);
+  Result<Response> Share(const Call& call);
+  Result<Response> Unshare(const Call& call);
+  Result<Response> Metadata(const Call& call);
+  Result<MetadataTarget> MetadataToChange(const Call& call);
 
  private:
   /// The artifact that {ref}, a UUID or a URL, stands for; `to_change` leaves out what is merely
@@ -30,7 +38,7 @@ class Artifacts {
 
   store::Store& store_;
   const NodeId self_;
-  std::function<void()> wake_;
+  const Wake wake_;
 };
 
 }  // namespace sf::api

@@ -2,7 +2,8 @@
 #include "node/api/body.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "node/base/number.h"
 
 namespace sf::api {
 namespace {
@@ -84,9 +85,9 @@ Result<std::optional<std::int64_t>> Fields::Integer(const char* key, std::int64_
     valid = !value->is_number_unsigned() || value->get<std::uint64_t>() <= INT64_MAX;
     if (valid) number = value->get<std::int64_t>();
   } else if (value->is_string()) {
-    const auto& text = value->get_ref<const std::string&>();
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    valid = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+    const auto parsed = ToNumber<std::int64_t>(value->get_ref<const std::string&>());
+    valid = parsed.has_value();
+    number = parsed.value_or(0);
   }
   if (!valid) return Fail(Code::kInvalid, "{} is not a whole number", Name(key));
   if (number < least || number > most) {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-#include <utility>
-
 #include "node/api/body.h"
 #include "node/api/router.h"
 
@@ -26,16 +23,6 @@ inline Result<NamespaceId> ConfirmedNamespace(const Call& call) {
     return Fail(Code::kUnauthorized, "namespace {:.63} is not yours", name_space);
   }
   return name_space;
-}
-
-/// Key and value of POST …/metadata and PUT …/metadata/{key}; the object's own name comes first in
-/// the path.
-inline Result<std::pair<std::string, nlohmann::json>> MetadataEntry(const Call& call) {
-  const Fields fields(call.body);
-  const std::string key = call.names.size() > 1 ? call.names[1] : TRY(fields.Required("key"));
-  const auto* value = fields.Any("value");
-  if (value == nullptr) return Fail(Code::kInvalid, "value is missing");
-  return std::pair(key, *value);
 }
 
 }  // namespace sf::api

@@ -1,13 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/api/http_connection.h"
 
+#include <limits>
+#include <string_view>
 #include <utility>
 
-#include "node/api/http_exchange.h"
+#include "node/api/node_token.h"
+#include "node/api/status.h"
 
 namespace sf::api {
 
 using Clock = std::chrono::steady_clock;
+
+namespace {
+
+/// For an answer to what may be anything.
+constexpr char kPlainLine[] = "GET / HTTP/1.1";
+
+/// POST /upload/{uuid}, whose body is written to disk as it comes. A client whose base URL ends in
+/// a slash sends two.
+bool IsUpload(std::string_view request_line) {
+  constexpr std::string_view kMethod = "POST ";
+  if (!request_line.starts_with(kMethod)) return false;
+  request_line.remove_prefix(kMethod.size());
+  while (request_line.starts_with('/')) request_line.remove_prefix(1);
+  return request_line.starts_with("upload/");
+}
+
+}  // namespace
 
 bool HttpConnection::ServeOne() {
   const Deadline deadline = Clock::now() + limits_.request;
@@ -18,21 +38,63 @@ bool HttpConnection::ServeOne() {
   if (!head) return Refuse(std::move(request), head.error(), 431);
   request.headers = std::move(head->headers);
 
-  auto body = ReadBody(*head, deadline);
-  if (!body) return Refuse(std::move(request), body.error(), 413);
-  request.body = *std::move(body);
+  bool body_left = false;
+  bool keep_alive = head->keep_alive;
+  // What a node passes on is signed with its body and no larger than that may be.
+  if (IsUpload(head->request_line) && !NodeTokens::IsIn(request)) {
+    body_left = head->HasBody();
+    keep_alive = false;  // Nobody knows yet whether the body will be read to its end.
+    request.read_body = [&](const ByteSink& sink) -> Result<void> {
+      if (!body_left) return {};
+      TRY(InviteBody(*head, std::numeric_limits<std::size_t>::max(), Clock::now() + limits_.piece));
+      TRY(reader_.StreamBody(*head, sink, limits_.piece));
+      body_left = false;
+      return {};
+    };
+  } else {
+    auto body = ReadBody(*head, deadline);
+    if (!body) return Refuse(std::move(request), body.error(), 413);
+    request.body = *std::move(body);
+  }
 
-  const HttpReply reply =
-      Answer(head->request_line, std::move(request), head->keep_alive, handler_);
-  return socket_.Write(reply.bytes, Clock::now() + limits_.write) && reply.keep_alive;
+  const HttpReply reply = Answer(head->request_line, std::move(request), keep_alive, handler_);
+  if (reply.stream) return SendStream(reply) && reply.keep_alive;
+  if (!socket_.Write(reply.bytes, Clock::now() + limits_.write)) return false;
+  if (body_left) socket_.Linger(Clock::now() + limits_.linger);
+  return reply.keep_alive;
+}
+
+Result<void> HttpConnection::InviteBody(const RequestHead& head, std::size_t limit,
+                                        Deadline deadline) {
+  const bool will_read = head.HasBody() && head.content_length.value_or(0) <= limit;
+  if (!will_read || !head.expects_continue || reader_.HasBuffered()) return {};
+  return socket_.Write("HTTP/1.1 100 Continue\r\n\r\n", deadline);
 }
 
 Result<std::string> HttpConnection::ReadBody(const RequestHead& head, Deadline deadline) {
-  const bool will_read = head.HasBody() && head.content_length.value_or(0) <= limits_.body;
-  if (will_read && head.expects_continue && !reader_.HasBuffered()) {
-    TRY(socket_.Write("HTTP/1.1 100 Continue\r\n\r\n", deadline));
-  }
+  TRY(InviteBody(head, limits_.body, deadline));
   return reader_.ReadBody(head, limits_.body, deadline);
+}
+
+// The head waits for the first piece, so that what goes wrong before it can still be told.
+bool HttpConnection::SendStream(const HttpReply& reply) {
+  std::uint64_t sent = 0;
+  const ByteSink sink = [&](std::string_view piece) -> Result<void> {
+    if (interrupted_) return Fail(Code::kUnavailable, "this node is stopping");
+    if (sent == 0) TRY(socket_.Write(reply.bytes, Clock::now() + limits_.piece));
+    sent += piece.size();
+    return socket_.Write(piece, Clock::now() + limits_.piece);
+  };
+  const Result<void> done = reply.stream->write(sink);
+  if (done && sent == 0)
+    return socket_.Write(reply.bytes, Clock::now() + limits_.write).has_value();
+  if (done || sent > 0) return done && sent == reply.stream->bytes;
+  const HttpReply failure =
+      Answer(kPlainLine, Request{}, /*keep_alive=*/false, [&](const Request&) {
+        return ErrorResponse(ToStatus(done.error().code), done.error().message);
+      });
+  (void)socket_.Write(failure.bytes, Clock::now() + limits_.write);
+  return false;
 }
 
 bool HttpConnection::Refuse(Request request, const Error& error, int status_of_too_large) {
@@ -40,9 +102,8 @@ bool HttpConnection::Refuse(Request request, const Error& error, int status_of_t
   const int status = error.code == Code::kTooLarge  ? status_of_too_large
                      : error.code == Code::kTimeout ? 408
                                                     : 400;
-  // Written like any other answer; the line stands in for one that may be anything.
   const HttpReply reply =
-      Answer("GET / HTTP/1.1", std::move(request), /*keep_alive=*/false,
+      Answer(kPlainLine, std::move(request), /*keep_alive=*/false,
              [&](const Request&) { return ErrorResponse(status, error.message); });
   if (socket_.Write(reply.bytes, Clock::now() + limits_.write)) {
     socket_.Linger(Clock::now() + limits_.linger);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 
+#include "node/api/http_exchange.h"
 #include "node/api/http_message.h"
 #include "node/api/request_reader.h"
 #include "node/api/socket.h"
@@ -15,7 +17,9 @@ struct HttpLimits {
   std::size_t body = 1024 * 1024;
   std::chrono::milliseconds request{10'000};  ///< From a request's first byte to its last.
   std::chrono::milliseconds write{30'000};    ///< For the whole of an answer.
-  std::chrono::milliseconds linger{1'000};    ///< See Socket::Linger().
+  /// For each piece of a body that is streamed, either way.
+  std::chrono::milliseconds piece{10'000};
+  std::chrono::milliseconds linger{1'000};  ///< See Socket::Linger().
 };
 
 /// One client's connection: a request, its answer, the next request.
@@ -29,14 +33,19 @@ class HttpConnection {
   /// Reads one request and answers it. False: the connection is done with.
   [[nodiscard]] bool ServeOne();
 
-  /// Ends a request that is still being read; one that is being answered goes on.
-  void Interrupt() { socket_.StopReading(); }
+  /// Ends a request that is still being read, and an answer that is streamed; any other goes on.
+  void Interrupt() {
+    interrupted_ = true;
+    socket_.StopReading();
+  }
 
   int descriptor() const { return socket_.descriptor(); }
   bool HasBuffered() const { return reader_.HasBuffered(); }
 
  private:
+  Result<void> InviteBody(const RequestHead& head, std::size_t limit, Deadline deadline);
   Result<std::string> ReadBody(const RequestHead& head, Deadline deadline);
+  bool SendStream(const HttpReply& reply);
   /// Answers a request that could not be read, if anybody is there to hear it. Always false.
   bool Refuse(Request request, const Error& error, int status_of_too_large);
 
@@ -44,6 +53,7 @@ class HttpConnection {
   const HttpHandler& handler_;
   Socket socket_;
   RequestReader reader_;
+  std::atomic<bool> interrupted_ = false;
 };
 
 }  // namespace sf::api

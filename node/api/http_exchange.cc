@@ -90,16 +90,22 @@ class Exchange final : private httplib::Server {
     TextStream stream(request_line + "\r\n\r\n");
     bool ignored = false;
     process_request(stream, /*close_connection=*/false, ignored, nullptr);
-    return {.bytes = stream.TakeOutput(), .keep_alive = keep_alive_};
+    return {.bytes = stream.TakeOutput(), .keep_alive = keep_alive_, .stream = std::move(body_)};
   }
 
  private:
   void Dispatch(const httplib::Request& in, httplib::Response& out) {
     request_.method = in.method == "HEAD" ? "GET" : in.method;
+    request_.target = in.target;
     request_.path = in.target.substr(0, in.target.find('?'));
     request_.query.insert(in.params.begin(), in.params.end());
     dispatched_ = true;
-    Fill(Call(), out);
+    Response response = Call();
+    if (response.stream) {
+      out.set_header("Content-Length", std::to_string(response.stream->bytes));
+      if (in.method != "HEAD") body_ = std::move(response.stream);
+    }
+    Fill(std::move(response), out);
   }
 
   /// Nothing of ours throws; a library below the handler still may, and must not end the process.
@@ -127,6 +133,7 @@ class Exchange final : private httplib::Server {
   bool keep_alive_;
   const HttpHandler& handler_;
   bool dispatched_ = false;
+  std::optional<BodyStream> body_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "node/api/http_message.h"
@@ -10,6 +11,7 @@ namespace sf::api {
 struct HttpReply {
   std::string bytes;  ///< Status line, headers and body, as they go on the wire.
   bool keep_alive = false;
+  std::optional<BodyStream> stream = {};  ///< Follows `bytes`.
 };
 
 /// Answers `request`, of which the reader has filled in headers, body and remote address, by

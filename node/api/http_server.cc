@@ -63,10 +63,13 @@ Result<void> HttpServer::Listen() {
 
   listeners_ = std::move(listeners);
   port_ = port;
+  return {};
+}
+
+void HttpServer::Start() {
   // No more jobs than connections can ever wait, so the pool refuses none until it stops.
   pool_ = std::make_unique<WorkerPool>(options_.threads, options_.max_connections);
   watcher_ = std::thread([this] { Watch(); });
-  return {};
 }
 
 void HttpServer::Stop() {

@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "node/api/file_descriptor.h"
 #include "node/api/http_connection.h"
 #include "node/api/http_message.h"
+#include "node/base/file_descriptor.h"
 #include "node/base/result.h"
 #include "node/base/worker_pool.h"
 
@@ -45,8 +45,9 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  /// Binds every address and begins to serve; on failure it has kept none.
+  /// Binds every address; on failure it has kept none. Who connects from now on waits for Start().
   Result<void> Listen();
+  void Start();
 
   /// Takes no more requests, and waits for those that are being answered.
   void Stop();

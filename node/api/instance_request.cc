@@ -2,6 +2,7 @@
 #include "node/api/instance_request.h"
 
 #include <algorithm>
+#include <cmath>
 #include <variant>
 
 #include "compute/device_names.h"
@@ -9,6 +10,7 @@
 #include "images/config_drive.h"
 #include "images/image_ref.h"
 #include "node/api/body.h"
+#include "node/api/network_request.h"
 
 namespace sf::api {
 namespace {
@@ -23,6 +25,7 @@ constexpr std::size_t kMaxDisks = 24;
 constexpr std::size_t kMaxSideChannels = 8;
 constexpr std::size_t kMaxMetadataKey = 255;
 constexpr std::size_t kMaxHostName = 63;
+constexpr int kMaxWeight = 1'000'000;
 
 /// Also the guest's host name, hence no dots and no underscores.
 bool IsInstanceName(std::string_view name) {
@@ -50,7 +53,8 @@ Result<DiskSpec> ParseDisk(const json& entry, const std::string& where) {
   return disk;
 }
 
-/// What `spec` becomes in the guest. `url` is empty for a blank disk.
+/// What `spec` becomes in the guest. `url` is empty for a blank disk, and for an image that the
+/// cloud itself keeps until ResolveBases() has found it.
 Result<InstanceDisk> ResolveDisk(const DiskSpec& spec, const std::string& where) {
   InstanceDisk disk;
   disk.type = spec.type.value_or("disk");
@@ -63,9 +67,7 @@ Result<InstanceDisk> ResolveDisk(const DiskSpec& spec, const std::string& where)
   if (!ref) return Fail(ref.error().code, "{}.base: {}", where, ref.error().message);
   if (const auto* url = std::get_if<images::ImageUrl>(&*ref)) {
     disk.url = ToString(*url);
-  } else if (std::holds_alternative<images::StoredImage>(*ref)) {
-    return Fail(Code::kNotFound, "{}.base: {} not found", where, *spec.base);
-  } else if (disk.size_gb == 0) {
+  } else if (std::holds_alternative<images::BlankDisk>(*ref) && disk.size_gb == 0) {
     return Fail(Code::kInvalid, "{} is blank and has no size", where);
   }
   return disk;
@@ -182,14 +184,19 @@ Result<void> CheckMetadata(const std::string& key, const json& value) {
 
 Result<void> CheckInstanceMetadata(const std::string& key, const json& value) {
   TRY(CheckMetadata(key, value));
-  if (key == "tags" && !value.is_array()) {
-    return Fail(Code::kInvalid, "metadata tags is not a list");
+  if (key == "tags") {
+    const auto is_text = [](const json& tag) { return tag.is_string(); };
+    if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_text)) {
+      return Fail(Code::kInvalid, "metadata tags is not a list of strings");
+    }
   }
   if (key == "affinity") {
     if (!value.is_object()) return Fail(Code::kInvalid, "metadata affinity is not an object");
     for (const auto& [tag, weight] : value.items()) {
-      if (!weight.is_number_integer()) {
-        return Fail(Code::kInvalid, "metadata affinity {:.60} is not a whole number", tag);
+      // Within these bounds they can be summed up without care.
+      if (!weight.is_number_integer() || std::abs(weight.get<double>()) > kMaxWeight) {
+        return Fail(Code::kInvalid, "metadata affinity {:.60} is not a whole number from {} to {}",
+                    tag, -kMaxWeight, kMaxWeight);
       }
     }
   }
@@ -206,7 +213,7 @@ Result<Instance> ParseInstanceRequest(const json& body, const Caller& caller) {
   }
   spec.name_space =
       NamespaceId(TRY(fields.NonEmpty("namespace")).value_or(caller.name_space.value));
-  if (!caller.Owns(spec.name_space)) {
+  if (!caller.Manages(spec.name_space)) {
     return Fail(Code::kNotFound, "namespace {:.63} not found", spec.name_space);
   }
   const auto cpus = TRY(fields.Integer("cpus", 1, kMaxCpus));
@@ -227,10 +234,7 @@ Result<Instance> ParseInstanceRequest(const json& body, const Caller& caller) {
   if (const auto node = TRY(fields.NonEmpty("placed_on"))) spec.placed_on = NodeId(*node);
   instance.metadata = TRY(ParseMetadata(body));
   TRY(ParseDisks(body, instance));
-  if (const json* networks = fields.Any("network"); networks != nullptr && !networks->empty()) {
-    if (!networks->is_array()) return Fail(Code::kInvalid, "network is not a list");
-    return Fail(Code::kNotFound, "network not found: this cluster has no networks");
-  }
+  spec.interfaces = TRY(ParseInterfaceSpecs(body));
   return instance;
 }
 

@@ -11,7 +11,8 @@
 namespace sf::api {
 
 /// Reads the body of POST /instances into an instance without node, ports or UUID: everything that
-/// can be judged without asking the database. kInvalid names the field; kNotFound for what it
+/// can be judged without asking the database; so the networks of its interfaces are mere names.
+/// kInvalid names the field; kNotFound for what it
 /// refers to and does not exist.
 Result<Instance> ParseInstanceRequest(const nlohmann::json& body, const Caller& caller);
 

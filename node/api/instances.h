@@ -2,10 +2,16 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "node/api/local.h"
+#include "node/api/metadata.h"
 #include "node/api/router.h"
+#include "node/cluster_view.h"
+#include "node/model/placement.h"
 #include "node/store/store.h"
 
 namespace sf::api {
@@ -15,8 +21,8 @@ namespace sf::api {
 /// Thread: HTTP.
 class Instances {
  public:
-  Instances(store::Store& store, LocalInstances& local, std::function<void()> wake)
-      : store_(store), local_(local), wake_(std::move(wake)) {}
+  Instances(store::Store& store, LocalInstances& local, ReadCluster cluster, Wake wake)
+      : store_(store), local_(local), cluster_(std::move(cluster)), wake_(std::move(wake)) {}
 
   Result<Response> Create(const Call& call);
   Result<Response> List(const Call& call);
@@ -24,22 +30,33 @@ class Instances {
   Result<Response> Delete(const Call& call);
   Result<Response> DeleteAll(const Call& call);
   Result<Response> Interfaces(const Call& call);
+  /// Another NIC for an instance that is there; its node plugs it in.
+  Result<Response> AddInterface(const Call& call);
   Result<Response> Events(const Call& call);
   Result<Response> Metadata(const Call& call);
-  Result<Response> SetMetadata(const Call& call);
-  Result<Response> DeleteMetadata(const Call& call);
-  Result<Response> ChangePower(const Call& call, const PowerCall& power);
-  Result<Response> ReadConsole(const Call& call);
-  Result<Response> ClearConsole(const Call& call);
+  Result<MetadataTarget> MetadataToChange(const Call& call);
+  // Of an instance that is on this node:
+  Result<Response> ChangePower(const Instance& instance, const PowerCall& power);
+  Result<Response> ReadConsole(const Call& call, const Instance& instance);
+  Result<Response> ClearConsole(const Call& call, const Instance& instance);
+  Result<Response> OpenScreen(const Call& call, const Instance& instance);
+  Result<Response> Screenshot(const Call& call, const Instance& instance);
 
- private:
   /// The instance that the path's {ref}, a UUID or a name, stands for to this caller. kNotFound
   /// also for a foreign one, so that nobody learns of it; kInvalid when a name is not unique.
   Result<Instance> Resolve(const Call& call) const;
 
+ private:
+  Result<Placement> Rank(const Instance& wanted, const ClusterView& cluster,
+                         const std::map<BlobId, std::set<NodeId>>& held_by) const;
+
   store::Store& store_;
   LocalInstances& local_;
-  std::function<void()> wake_;
+  const ReadCluster cluster_;
+  const Wake wake_;
 };
+
+/// kNotReady for an instance that has no domain to ask or to change.
+Result<void> CheckIsCreated(const Instance& instance);
 
 }  // namespace sf::api

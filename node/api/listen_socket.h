@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "node/api/file_descriptor.h"
+#include "node/base/file_descriptor.h"
 #include "node/base/result.h"
 
 namespace sf::api {

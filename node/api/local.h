@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compute/hypervisor.h"
+#include "images/blob_files.h"
 #include "node/base/worker_pool.h"
 #include "node/model/instance.h"
 #include "node/store/store.h"
@@ -31,34 +32,45 @@ inline constexpr std::array<PowerCall, 6> kPowerCalls = {{
     {"unpause", &compute::Hypervisor::Unpause, -1},
 }};
 
-/// What only the hosting node can see or do at this moment: power, consoles. The one place where an
-/// HTTP thread waits for a worker, each time with a deadline.
+/// What only the hosting node can see or do at this moment, of instances that are on this one:
+/// power, whose answer is what the domain did, consoles and screens. The one place where an HTTP
+/// thread waits for a worker, each time with a deadline.
 ///
 /// Thread: HTTP.
 class LocalInstances {
  public:
-  LocalInstances(NodeId self, std::filesystem::path instances_folder, store::Store& store,
-                 compute::Hypervisor& hypervisor, WorkerPool& workers)
+  /// `screen_host`: under which address of this node viewers find the screens.
+  LocalInstances(NodeId self, std::filesystem::path instances_folder, std::string screen_host,
+                 store::Store& store, compute::Hypervisor& hypervisor, images::BlobFiles& blobs,
+                 WorkerPool& workers)
       : self_(std::move(self)),
         folder_(std::move(instances_folder)),
+        screen_host_(std::move(screen_host)),
         store_(store),
         hypervisor_(hypervisor),
+        blobs_(blobs),
         workers_(workers) {}
 
   Result<void> ChangePower(const Instance& instance, const PowerCall& power);
   Result<std::string> ReadConsole(const Instance& instance, std::int64_t length);
   Result<void> ClearConsole(const Instance& instance);
+  /// A file for virt-viewer, which lets it in for a few minutes.
+  Result<std::string> OpenScreen(const Instance& instance);
+  /// A PNG of its screen, as the newest version of an artifact that keeps the last few.
+  Result<BlobId> Screenshot(const Instance& instance);
 
  private:
-  Result<void> CheckHere(const Instance& instance) const;
   /// Runs `job` under the instance's key, after what is going on with it already. kTimeout when
   /// that takes too long; the job then still runs.
-  Result<void> OnWorker(const Instance& instance, std::function<Result<void>()> job);
+  template <class T>
+  Result<T> OnWorker(const Instance& instance, std::function<Result<T>()> job);
 
   const NodeId self_;
   const std::filesystem::path folder_;
+  const std::string screen_host_;
   store::Store& store_;
   compute::Hypervisor& hypervisor_;
+  images::BlobFiles& blobs_;
   WorkerPool& workers_;
 };
 

@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "node/api/body.h"
-#include "node/api/bulk.h"
-#include "node/api/instance_request.h"
 #include "node/api/views.h"
 
 namespace sf::api {
@@ -29,20 +27,33 @@ Result<NamespaceKey> ReadKey(const std::string& name, const std::string& secret)
   return Auth::MakeKey(name, secret);
 }
 
+/// Clients know no 429; but to them any answer to a log-in other than 200 is a failed one, and this
+/// tells people and proxies what it is.
+Response TooManyLogIns(const std::string& source) {
+  constexpr int kTooManyRequests = 429;
+  Response refused = ErrorResponse(
+      kTooManyRequests, fmt::format("too many wrong log-ins from {}; try again later", source));
+  refused.headers.emplace_back("Retry-After", "5");
+  return refused;
+}
+
 }  // namespace
 
 Result<Response> Namespaces::LogIn(const Call& call) {
   const Fields fields(call.body);
   const NamespaceId name_space(TRY(fields.Required("namespace")));
   const std::string key = TRY(fields.Required("key"));
-  return Json({{"access_token", TRY(auth_.LogIn(name_space, key))},
+  const std::string& source = call.request.remote_address;
+  if (!auth_.MayTry(name_space, source)) return TooManyLogIns(source);
+  const std::string token = TRY(auth_.LogIn(name_space, key, source));
+  return Json({{"access_token", token},
                {"token_type", "Bearer"},
                {"expires_in", Auth::kTokenLifetime.count()}});
 }
 
 Result<Response> Namespaces::List(const Call& call) {
   auto spaces = TRY(store_.namespaces.List());
-  std::erase_if(spaces, [&](const Namespace& space) { return !call.caller.Owns(space.name); });
+  std::erase_if(spaces, [&](const Namespace& space) { return !call.caller.Manages(space.name); });
   return Json(ViewAll(spaces));
 }
 
@@ -64,7 +75,7 @@ Result<Response> Namespaces::Create(const Call& call) {
 
 Result<Namespace> Namespaces::Resolve(const Call& call) const {
   const NamespaceId name(call.names.at(0));
-  if (!call.caller.Owns(name)) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
+  if (!call.caller.Manages(name)) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
   auto space = TRY(store_.namespaces.Find(name));
   if (space.state != "created") return Fail(Code::kNotFound, "namespace {} not found", name);
   return space;
@@ -72,7 +83,7 @@ Result<Namespace> Namespaces::Resolve(const Call& call) const {
 
 Result<Response> Namespaces::Show(const Call& call) {
   const NamespaceId name(call.names.at(0));
-  if (!call.caller.Owns(name)) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
+  if (!call.caller.Manages(name)) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
   // Also a deleted one, until it is reaped: a client that waits for its end reads that state.
   return Json(View(TRY(store_.namespaces.Find(name))));
 }
@@ -119,21 +130,36 @@ Result<Response> Namespaces::DeleteKey(const Call& call) {
   return Json(json::object());
 }
 
+Result<Response> Namespaces::Trust(const Call& call) {
+  const NamespaceId name = TRY(Resolve(call)).name;
+  const NamespaceId other(TRY(Fields(call.body).Required("external_namespace")));
+  // Whoever manages system administers the cluster.
+  if (name == kSystemNamespace) {
+    return Fail(Code::kForbidden, "the namespace system trusts nobody else");
+  }
+  if (other != kSystemNamespace && other != name) TRY(store_.namespaces.Trust(name, other));
+  return Json(View(TRY(store_.namespaces.Find(name))));
+}
+
+Result<Response> Namespaces::EndTrust(const Call& call) {
+  const NamespaceId name = TRY(Resolve(call)).name;
+  const NamespaceId other(call.names.at(1));
+  if (other == kSystemNamespace) {
+    return Fail(Code::kForbidden, "every namespace trusts system");
+  }
+  TRY(store_.namespaces.EndTrust(name, other));
+  return Json(View(TRY(store_.namespaces.Find(name))));
+}
+
 Result<Response> Namespaces::Metadata(const Call& call) {
   return Json(TRY(Resolve(call)).metadata);
 }
 
-Result<Response> Namespaces::SetMetadata(const Call& call) {
-  const Namespace space = TRY(Resolve(call));
-  const auto [key, value] = TRY(MetadataEntry(call));
-  TRY(CheckMetadata(key, value));
-  TRY(store_.namespaces.SetMetadata(space.name, key, value));
-  return Json(nullptr);
-}
-
-Result<Response> Namespaces::DeleteMetadata(const Call& call) {
-  TRY(store_.namespaces.SetMetadata(TRY(Resolve(call)).name, call.names.at(1), std::nullopt));
-  return Json(nullptr);
+Result<MetadataTarget> Namespaces::MetadataToChange(const Call& call) {
+  const auto set = [this, id = TRY(Resolve(call)).name](const std::string& key, const auto& value) {
+    return store_.namespaces.SetMetadata(id, key, value);
+  };
+  return MetadataTarget{set, CheckMetadata};
 }
 
 }  // namespace sf::api

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "node/api/metadata.h"
 #include "node/api/router.h"
 #include "node/store/store.h"
 
@@ -22,9 +23,10 @@ class Namespaces {
   Result<Response> AddKey(const Call& call);
   Result<Response> ReplaceKey(const Call& call);
   Result<Response> DeleteKey(const Call& call);
+  Result<Response> Trust(const Call& call);
+  Result<Response> EndTrust(const Call& call);
   Result<Response> Metadata(const Call& call);
-  Result<Response> SetMetadata(const Call& call);
-  Result<Response> DeleteMetadata(const Call& call);
+  Result<MetadataTarget> MetadataToChange(const Call& call);
 
  private:
   /// The live namespace named by the path, if it is the caller's to manage.

@@ -1,20 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/api/nodes.h"
 
+#include <algorithm>
+
 #include "node/api/events.h"
+#include "node/api/rows.h"
 #include "node/api/views.h"
 
 namespace sf::api {
 
-Result<Response> Nodes::List(const Call&) { return Json(ViewAll(TRY(store_.nodes.List()))); }
+using nlohmann::json;
+
+Result<Response> Nodes::List(const Call& call) {
+  const auto cluster = cluster_();
+  json list = json::array();
+  for (NodeRecord node : call.rows.picture->nodes) {
+    CorrectState(node, *cluster);
+    list.push_back(View(node, *cluster));
+  }
+  return FromRows(call, list);
+}
+
+Result<NodeRecord> Nodes::Find(const Call& call) const {
+  const NodeId name(call.names.at(0));
+  if (call.request.method == "GET") {
+    const auto& nodes = call.rows.picture->nodes;
+    const auto known = std::ranges::find(nodes, name, &NodeRecord::name);
+    if (known != nodes.end()) return *known;
+  }
+  return store_.nodes.Find(name);
+}
 
 Result<Response> Nodes::Show(const Call& call) {
-  return Json(View(TRY(store_.nodes.Find(NodeId(call.names.at(0))))));
+  const auto cluster = cluster_();
+  NodeRecord node = TRY(Find(call));
+  CorrectState(node, *cluster);
+  return FromRows(call, View(node, *cluster));
+}
+
+Result<Response> Nodes::Delete(const Call& call) {
+  const auto cluster = cluster_();
+  NodeRecord node = TRY(Find(call));
+  const MemberView* const member = cluster->Find(node.name);
+  if (member != nullptr && member->state < gossip::MemberState::kDead) {
+    return Fail(Code::kConflict, "node {} is {}; it can be deleted once it is dead or has left",
+                node.name, ToString(member->state));
+  }
+  TRY(store_.nodes.Delete(node.name));
+  // It is no peer any more, and networks may have lost their last interface.
+  for (const MemberView& other : cluster->members) wake_(other.name);
+  node.state = "deleted";
+  return Json(View(node, *cluster));
+}
+
+Result<Response> Nodes::Members(const Call&) {
+  const auto cluster = cluster_();
+  json list = json::array();
+  for (const MemberView& member : cluster->members) list.push_back(View(member, *cluster));
+  return Json(list);
+}
+
+Result<Response> Nodes::Locks(const Call&) {
+  json locks = json::object();
+  for (const store::Work& work : TRY(store_.work.List())) {
+    locks[work.object] = {{"pid", work.pid},
+                          {"node", work.node.value},
+                          {"operation", work.operation},
+                          {"since", work.since}};
+  }
+  return Json(locks);
 }
 
 Result<Response> Nodes::Events(const Call& call) {
-  const NodeRecord node = TRY(store_.nodes.Find(NodeId(call.names.at(0))));
-  return EventsOf(store_.events, call, "node", node.name.value);
+  return EventsOf(store_.events, call, "node", TRY(Find(call)).name.value);
+}
+
+Result<Response> Nodes::Metadata(const Call& call) {
+  return FromRows(call, TRY(Find(call)).metadata);
+}
+
+Result<MetadataTarget> Nodes::MetadataToChange(const Call& call) {
+  const auto set = [this, id = TRY(Find(call)).name](const std::string& key, const auto& value) {
+    return store_.nodes.SetMetadata(id, key, value);
+  };
+  return MetadataTarget{set, CheckMetadata};
 }
 
 }  // namespace sf::api

@@ -2,7 +2,8 @@
 #include "node/api/request_head.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "node/base/number.h"
 
 namespace sf::api {
 namespace {
@@ -46,13 +47,9 @@ Result<std::pair<std::string, std::string>> ParseHeader(std::string_view line) {
 }
 
 Result<std::size_t> ParseLength(std::string_view digits) {
-  std::size_t length = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, length);
-  if (error != std::errc() || stop != end) {
-    return Fail(Code::kInvalid, "Content-Length is not a number of bytes");
-  }
-  return length;
+  const auto length = ToNumber<std::size_t>(digits);
+  if (!length) return Fail(Code::kInvalid, "Content-Length is not a number of bytes");
+  return *length;
 }
 
 bool ListsToken(std::string_view list, std::string_view token) {

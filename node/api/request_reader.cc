@@ -2,7 +2,8 @@
 #include "node/api/request_reader.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "node/base/number.h"
 
 namespace sf::api {
 namespace {
@@ -10,16 +11,15 @@ namespace {
 constexpr std::size_t kHeaderLimit = 100;
 constexpr std::size_t kChunkLineLimit = 256;
 constexpr int kTrailerLimit = 20;
+constexpr std::size_t kPieceLimit = 256 * 1024;  // Of a body that is streamed.
 
 /// The size in "1f;extension". Whoever reads it in another way could smuggle, so nothing is
 /// guessed: hexadecimal digits, then the end of the line or a semicolon.
 Result<std::size_t> ParseChunkSize(std::string_view line) {
   const std::string_view digits = line.substr(0, line.find(';'));
-  std::size_t size = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, size, 16);
-  if (error != std::errc() || stop != end) return Fail(Code::kInvalid, "a chunk has no valid size");
-  return size;
+  const auto size = ToNumber<std::size_t>(digits, 16);
+  if (!size) return Fail(Code::kInvalid, "a chunk has no valid size");
+  return *size;
 }
 
 }  // namespace
@@ -39,24 +39,54 @@ Result<std::string> RequestReader::ReadBody(const RequestHead& head, std::size_t
   return TakeBytes(length, deadline);
 }
 
+Result<void> RequestReader::StreamBody(const RequestHead& head, const ByteSink& sink,
+                                       std::chrono::milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  if (!head.chunked) return StreamBytes(head.content_length.value_or(0), sink, patience);
+  while (const std::size_t size = TRY(TakeChunkSize(Clock::now() + patience))) {
+    TRY(StreamBytes(size, sink, patience));
+    TRY(TakeChunkEnd(Clock::now() + patience));
+  }
+  return TakeTrailers(Clock::now() + patience);
+}
+
+Result<void> RequestReader::StreamBytes(std::size_t count, const ByteSink& sink,
+                                        std::chrono::milliseconds patience) {
+  while (count > 0) {
+    const std::size_t piece = std::min(count, kPieceLimit);
+    TRY(sink(TRY(TakeBytes(piece, std::chrono::steady_clock::now() + patience))));
+    count -= piece;
+  }
+  return {};
+}
+
+Result<std::size_t> RequestReader::TakeChunkSize(Deadline deadline) {
+  return ParseChunkSize(TRY(TakeLine(kChunkLineLimit, deadline)));
+}
+
+Result<void> RequestReader::TakeChunkEnd(Deadline deadline) {
+  if (TRY(TakeLine(kChunkLineLimit, deadline)).empty()) return {};
+  return Fail(Code::kInvalid, "a chunk is longer than it says");
+}
+
+Result<void> RequestReader::TakeTrailers(Deadline deadline) {
+  for (int trailers = 0; trailers < kTrailerLimit; ++trailers) {
+    if (TRY(TakeLine(kChunkLineLimit, deadline)).empty()) return {};
+  }
+  return Fail(Code::kTooLarge, "more than {} trailers", kTrailerLimit);
+}
+
 Result<std::string> RequestReader::ReadChunks(std::size_t limit, Deadline deadline) {
   std::string body;
-  for (;;) {
-    const std::string size_line = TRY(TakeLine(kChunkLineLimit, deadline));
-    const std::size_t size = TRY(ParseChunkSize(size_line));
-    if (size == 0) break;
+  while (const std::size_t size = TRY(TakeChunkSize(deadline))) {
     if (size > limit - body.size()) {
       return Fail(Code::kTooLarge, "a body of more than {} bytes", limit);
     }
     body += TRY(TakeBytes(size, deadline));
-    if (!TRY(TakeLine(kChunkLineLimit, deadline)).empty()) {
-      return Fail(Code::kInvalid, "a chunk is longer than it says");
-    }
+    TRY(TakeChunkEnd(deadline));
   }
-  for (int trailers = 0; trailers < kTrailerLimit; ++trailers) {
-    if (TRY(TakeLine(kChunkLineLimit, deadline)).empty()) return body;
-  }
-  return Fail(Code::kTooLarge, "more than {} trailers", kTrailerLimit);
+  TRY(TakeTrailers(deadline));
+  return body;
 }
 
 Result<std::string> RequestReader::TakeLine(std::size_t limit, Deadline deadline) {

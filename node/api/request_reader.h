@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -22,11 +23,20 @@ class RequestReader {
 
   Result<RequestHead> ReadHead(std::size_t limit, Deadline deadline);
   Result<std::string> ReadBody(const RequestHead& head, std::size_t limit, Deadline deadline);
+  /// Hands over the body, of any size, in pieces; the next has to be there within `patience`.
+  Result<void> StreamBody(const RequestHead& head, const ByteSink& sink,
+                          std::chrono::milliseconds patience);
 
   /// Bytes of the next request have come in with the last one.
   bool HasBuffered() const { return !buffer_.empty(); }
 
  private:
+  Result<void> StreamBytes(std::size_t count, const ByteSink& sink,
+                           std::chrono::milliseconds patience);
+  /// The size of the chunk that begins here; 0 for the last.
+  Result<std::size_t> TakeChunkSize(Deadline deadline);
+  Result<void> TakeChunkEnd(Deadline deadline);
+  Result<void> TakeTrailers(Deadline deadline);
   Result<std::string> ReadChunks(std::size_t limit, Deadline deadline);
   /// Up to CRLF, which is dropped.
   Result<std::string> TakeLine(std::size_t limit, Deadline deadline);

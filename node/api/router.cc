@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/api/router.h"
 
+#include <fmt/chrono.h>
+
 #include <algorithm>
+#include <ctime>
 #include <optional>
 #include <utility>
 
 #include "node/api/body.h"
+#include "node/api/rows.h"
 #include "node/api/status.h"
 #include "node/base/log.h"
 
@@ -72,7 +76,21 @@ Result<std::vector<std::string>> SplitPath(std::string_view path) {
 
 void Router::Add(std::string_view method, std::string_view pattern, Access access,
                  Handler handler) {
-  routes_.push_back({std::string(method), *SplitPath(pattern), access, std::move(handler)});
+  entries_.push_back({{std::string(method), std::string(pattern), access},
+                      *SplitPath(pattern),
+                      std::move(handler)});
+}
+
+void Router::AddRaw(std::string_view method, std::string_view pattern, Access access,
+                    Handler handler) {
+  Add(method, pattern, access, std::move(handler));
+  entries_.back().raw = true;
+}
+
+std::vector<Route> Router::routes() const {
+  std::vector<Route> routes;
+  for (const Entry& entry : entries_) routes.push_back(entry.route);
+  return routes;
 }
 
 Response Router::Handle(const Request& request) const {
@@ -93,15 +111,23 @@ Response Router::Handle(const Request& request) const {
 Result<Response> Router::Dispatch(const Request& request) const {
   const std::vector<std::string> path = TRY(SplitPath(request.path));
   bool known_path = false;
-  for (const Route& route : routes_) {
-    auto names = Match(route.segments, path);
+  for (const auto& [route, segments, handler, raw] : entries_) {
+    auto names = Match(segments, path);
     if (!names) continue;
     known_path = true;
     if (route.method != request.method) continue;
     // Who asks is settled before what they sent is looked at.
     Caller caller = TRY(Admit(route.access, request));
-    return route.handler(
-        {request, std::move(caller), *std::move(names), TRY(ParseBody(request.body))});
+    json body = TRY(ParseBody(raw ? std::string_view() : request.body));
+    Call call{request, std::move(caller), *std::move(names), std::move(body), {}};
+    if (route.access == Access::kPublic || raw) return handler(call);
+    if (request.method == "GET") {
+      call.rows = rows_.Read();
+      return handler(call);
+    }
+    Result<Response> response = handler(call);
+    rows_.NoteChange();  // Also after a failure: a part of it may have been done.
+    return response;
   }
   if (known_path) {
     return ErrorResponse(405, fmt::format("{} is not possible here", request.method));
@@ -111,7 +137,14 @@ Result<Response> Router::Dispatch(const Request& request) const {
 
 Result<Caller> Router::Admit(Access access, const Request& request) const {
   if (access == Access::kPublic) return Caller{};
-  Caller caller = TRY(auth_.Authenticate(request.Header("Authorization")));
+  Caller caller =
+      TRY(NodeTokens::IsIn(request) ? node_tokens_.Verify(request, std::chrono::system_clock::now())
+                                    : auth_.Authenticate(request.Header("Authorization")));
+  const auto picture = rows_.Read().picture;
+  if (const auto trust = picture->trusted_by.find(caller.name_space);
+      trust != picture->trusted_by.end()) {
+    caller.trusted_by = trust->second;
+  }
   // 401 and not 403: that is what clients of the contract expect here.
   if (access == Access::kAdmin && !caller.IsAdmin()) {
     return Fail(Code::kUnauthorized, "only the namespace system may do this");
@@ -123,6 +156,18 @@ Response Json(const json& body) {
   Response response;
   // Strings that are not UTF-8 cannot come in through the API; what libraries report might not be.
   response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
+  return response;
+}
+
+Response FromRows(const Call& call, const json& body) {
+  Response response = Json(body);
+  if (call.rows.stale) {
+    const auto as_of = fmt::gmtime(static_cast<std::time_t>(call.rows.picture->as_of));
+    response.headers.emplace_back(
+        "Warning", fmt::format("110 shakenfist \"Response is Stale: the database does not answer;"
+                               " as of {:%Y-%m-%dT%H:%M:%SZ}\"",
+                               as_of));
+  }
   return response;
 }
 

@@ -9,7 +9,9 @@
 
 #include "node/api/auth.h"
 #include "node/api/http_message.h"
+#include "node/api/node_token.h"
 #include "node/base/result.h"
+#include "node/store/current_picture.h"
 
 namespace sf::api {
 
@@ -19,37 +21,57 @@ struct Call {
   Caller caller;
   std::vector<std::string> names;  ///< the {…} segments of the route, decoded, in order
   nlohmann::json body;             ///< always an object
+  store::Reading rows;             ///< what a read is answered from; see ListRows()
 };
+
+/// Hints to that node's reconciler that rows of its own have changed. Waits for nobody.
+using Wake = std::function<void(const NodeId&)>;
 
 enum class Access { kPublic, kUser, kAdmin };
 
-/// The route table. A pattern is literal segments and {names}; the first route that fits wins.
+/// One line of the route table.
+struct Route {
+  std::string method;
+  std::string pattern;  ///< literal segments and {names}
+  Access access;
+};
+
+/// The route table. The first route that fits wins.
 ///
 /// Thread: Add() before the server starts, Handle() any.
 class Router {
  public:
   using Handler = std::function<Result<Response>(const Call&)>;
 
-  explicit Router(Auth& auth) : auth_(auth) {}
+  Router(Auth& auth, NodeTokens& node_tokens, store::CurrentPicture& rows)
+      : auth_(auth), node_tokens_(node_tokens), rows_(rows) {}
 
   void Add(std::string_view method, std::string_view pattern, Access access, Handler handler);
+  /// Likewise, for a body that is bytes and no JSON: the handler takes it from the request, where
+  /// it may still be on its way. It changes no rows that are in the picture.
+  void AddRaw(std::string_view method, std::string_view pattern, Access access, Handler handler);
 
   /// The handler's answer, or its error as the contract's JSON.
   Response Handle(const Request& request) const;
 
+  /// The table, for whoever describes it.
+  std::vector<Route> routes() const;
+
  private:
-  struct Route {
-    std::string method;
+  struct Entry {
+    Route route;
     std::vector<std::string> segments;
-    Access access;
     Handler handler;
+    bool raw = false;
   };
 
   Result<Response> Dispatch(const Request& request) const;
   Result<Caller> Admit(Access access, const Request& request) const;
 
   Auth& auth_;
-  std::vector<Route> routes_;
+  NodeTokens& node_tokens_;
+  store::CurrentPicture& rows_;
+  std::vector<Entry> entries_;
 };
 
 /// 200 with `body` as JSON.

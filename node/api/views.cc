@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/api/views.h"
 
+#include "node/base/netblock.h"
+
 #include <string>
 
 namespace sf::api {
@@ -15,6 +17,27 @@ json OrNull(const std::optional<T>& value) {
 
 json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 json OrNull(int port) { return port == 0 ? json(nullptr) : json(port); }
+
+/// Of Capacity or of gossip::Amounts, which say the same.
+template <class Room>
+json RoomView(const Room& room) {
+  return {{"cpus", room.cpus}, {"memory_mb", room.memory_mb}, {"disk_gb", room.disk_gb}};
+}
+
+/// What a witness saw, and by which ways it had tried.
+json WitnessView(const gossip::Witness& witness) {
+  const auto view = [&witness](const char* found, const char* paths) -> json {
+    return {{"witness", witness.name.value}, {"found", found}, {"paths", paths}};
+  };
+  switch (witness.evidence) {
+    case gossip::Evidence::kGone:
+      return view("gone", "its kernel is there and refused the connection");
+    case gossip::Evidence::kFrozen:
+      return view("frozen", "UDP and its helpers' had no answer; its kernel took a TCP connection");
+    case gossip::Evidence::kSilent: break;
+  }
+  return view("silent", "UDP, its helpers' and TCP had no answer");
+}
 
 json DiskView(const InstanceDisk& disk) {
   return {{"device", disk.device},
@@ -54,7 +77,7 @@ json View(const Instance& instance) {
       {"memory", spec.memory_mb},
       {"disk_spec", std::move(disk_specs)},
       {"disks", std::move(disks)},
-      {"interfaces", json::array()},
+      {"interfaces", ViewAll(instance.interfaces)},
       {"ssh_key", OrNull(spec.ssh_key)},
       {"user_data", OrNull(spec.user_data)},
       {"video",
@@ -83,6 +106,41 @@ json View(const Instance& instance) {
   return view;
 }
 
+json View(const Placement& placement) {
+  json view = placement.reasons;
+  view["node"] = placement.ranked.front().node.value;
+  return view;
+}
+
+json View(const Network& network) {
+  return {{"uuid", network.uuid.value},
+          {"name", network.name},
+          {"namespace", network.name_space.value},
+          {"netblock", ToString(network.netblock)},
+          {"provide_dhcp", network.provide_dhcp},
+          {"provide_nat", network.provide_nat},
+          {"provide_dns", network.provide_dns},
+          {"floating_gateway", OrNull(network.floating_gateway)},
+          {"vxid", network.vni},
+          {"state", ToString(network.state)},
+          {"metadata", network.metadata},
+          {"version", network.version}};
+}
+
+json View(const Interface& interface) {
+  return {{"uuid", interface.uuid.value},
+          {"network_uuid", interface.network.value},
+          {"instance_uuid", interface.instance.value},
+          {"macaddr", interface.mac},
+          {"ipv4", OrNull(interface.ipv4)},
+          {"order", interface.order},
+          {"model", interface.model},
+          {"floating", OrNull(interface.floating)},
+          {"state", interface.state},
+          {"metadata", interface.metadata},
+          {"version", interface.version}};
+}
+
 json View(const Artifact& artifact) {
   json blobs = json::object();
   for (const ArtifactVersion& version : artifact.versions) {
@@ -97,7 +155,8 @@ json View(const Artifact& artifact) {
       {"error_message", OrNull(artifact.error_message)},
       {"shared", artifact.shared},
       {"max_versions", artifact.max_versions},
-      {"index", artifact.index},
+      // Clients look it up in `blobs`; the highest number ever given may have been deleted.
+      {"index", artifact.versions.empty() ? artifact.index : artifact.versions.back().index},
       {"blob_uuid",
        artifact.versions.empty() ? json(nullptr) : json(artifact.versions.back().blob.uuid.value)},
       {"blobs", std::move(blobs)},
@@ -107,17 +166,60 @@ json View(const Artifact& artifact) {
   };
 }
 
+json VersionsOf(const Artifact& artifact) {
+  json versions = json::array();
+  for (const ArtifactVersion& version : artifact.versions) {
+    versions.push_back(VersionView(version));
+    versions.back()["index"] = version.index;
+  }
+  return versions;
+}
+
+json View(const StoredBlob& stored) {
+  json locations = json::array();
+  for (const BlobLocation& location : stored.locations) locations.push_back(location.node.value);
+  const Blob& blob = stored.blob;
+  return {{"uuid", blob.uuid.value},
+          {"state", "created"},
+          {"size", blob.size},
+          {"modified", blob.fetched_at},
+          {"fetched_at", blob.fetched_at},
+          {"last_used", blob.last_used},
+          {"depends_on", nullptr},
+          {"transcodes", json::object()},
+          {"locations", std::move(locations)},
+          {"reference_count", stored.versions + static_cast<std::int64_t>(stored.instances.size())},
+          {"sha256", blob.sha256},
+          {"sha512", blob.sha512},
+          {"instances", stored.instances},
+          {"virtual size", blob.virtual_size},
+          {"file format", blob.stored ? OrNull(blob.source_format) : json("qcow2")},
+          {"mime type", "application/octet-stream"},
+          {"metadata", stored.metadata}};
+}
+
+json View(const Snapshot& snapshot) {
+  return {{"uuid", snapshot.artifact.value},
+          {"blob_uuid", snapshot.blob.value},
+          // That it has been begun already makes no difference to who waits for it.
+          {"state", snapshot.state == "creating" ? "initial" : snapshot.state},
+          {"error_message", OrNull(snapshot.error_message)},
+          {"source_url", SnapshotUrl(snapshot.instance, snapshot.device)},
+          {"device", snapshot.device},
+          {"created", snapshot.created_at},
+          {"progress", {{"bytes", snapshot.bytes}, {"total_bytes", snapshot.total_bytes}}}};
+}
+
 json View(const Namespace& space) {
+  json trusted = json::array({kSystemNamespace.value});
+  for (const NamespaceId& other : space.trusted) trusted.push_back(other.value);
   return {{"name", space.name.value},   {"state", space.state},
-          {"keys", space.key_names},    {"trust", {{"full", {kSystemNamespace.value}}}},
+          {"keys", space.key_names},    {"trust", {{"full", std::move(trusted)}}},
           {"metadata", space.metadata}, {"version", space.version}};
 }
 
-json View(const NodeRecord& node) {
-  const auto room = [](const Capacity& capacity) -> json {
-    return {
-        {"cpus", capacity.cpus}, {"memory_mb", capacity.memory_mb}, {"disk_gb", capacity.disk_gb}};
-  };
+json View(const NodeRecord& node, const ClusterView& cluster) {
+  const MemberView* const member = cluster.Find(node.name);
   return {{"name", node.name.value},
           {"ip", node.ip},
           {"fqdn", node.fqdn},
@@ -128,13 +230,39 @@ json View(const NodeRecord& node) {
           {"release", node.release},
           {"is_hypervisor", true},
           // Names of roles are fixed by the client; those without a meaning here are false.
-          {"is_network_node", false},
+          {"is_network_node", node.name == cluster.role.holder},
           {"is_etcd_master", false},
           {"is_eventlog_node", false},
           {"is_cluster_maintainer", false},
-          {"limit", room(node.limit)},
-          {"used", room(node.used)},
-          {"metadata", json::object()}};
+          {"limit", RoomView(node.limit)},
+          {"used", RoomView(node.used)},
+          {"gossip", member == nullptr ? json(nullptr) : View(*member, cluster)},
+          {"metadata", node.metadata}};
+}
+
+json View(const MemberView& member, const ClusterView& cluster) {
+  const auto& advert = member.advert;
+  const bool told = advert && advert->capacity.limit != gossip::Amounts();
+  json evidence = json::array();
+  for (const gossip::Witness& witness : member.witnesses) evidence.push_back(WitnessView(witness));
+  return {{"name", member.name.value},
+          {"self", member.self},
+          {"address", ToString(IpAddress{member.address.ip})},
+          {"port", member.address.port},
+          {"state", ToString(member.state)},
+          {"since", member.since},
+          {"incarnation", member.incarnation},
+          {"role", member.name == cluster.role.holder ? json("network-services") : json(nullptr)},
+          {"role_term", advert ? json(advert->role.highest.term) : json(nullptr)},
+          {"ready_to_serve", advert && advert->role.ready},
+          {"release", advert ? OrNull(advert->identity.version) : json(nullptr)},
+          {"api_port", advert ? OrNull(int{advert->identity.api_port}) : json(nullptr)},
+          {"round_trip_ms", OrNull(member.round_trip_ms)},
+          {"limit", told ? RoomView(advert->capacity.limit) : json(nullptr)},
+          {"used", told ? RoomView(advert->capacity.used) : json(nullptr)},
+          {"instances", advert ? json(advert->instances.size()) : json(nullptr)},
+          {"suspected_at", member.witnesses.empty() ? json(nullptr) : json(member.suspected_at)},
+          {"evidence", std::move(evidence)}};
 }
 
 json View(const Event& event) {

@@ -10,15 +10,17 @@
 
 namespace sf {
 
-/// The bytes of one image, found by their digest. Every blob is a qcow2 file.
+/// Bytes found by their digest. A stored blob is kept exactly as it was given; any other is the
+/// image that a URL led to, of which each node keeps a qcow2 that it made by itself.
 struct Blob {
   BlobId uuid;
-  std::string sha256;             ///< of the bytes as they were fetched
+  std::string sha256;             ///< of the bytes as they were given or fetched
   std::string sha512;             ///< likewise; what clients look uploads up by
   std::int64_t size = 0;          ///< bytes of our file
-  std::int64_t fetched_size = 0;  ///< bytes as fetched
-  std::int64_t virtual_size = 0;  ///< bytes of the disk that a guest sees
-  std::string source_format;      ///< what it was before it became qcow2
+  std::int64_t fetched_size = 0;  ///< bytes as given or fetched
+  std::int64_t virtual_size = 0;  ///< bytes of the disk that a guest sees; 0 if it is none
+  std::string source_format;      ///< of the disk as it was given or fetched; empty if it is none
+  bool stored = false;
   double fetched_at = 0;
   double last_used = 0;
 };

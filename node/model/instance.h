@@ -10,16 +10,19 @@
 
 #include "node/base/id.h"
 #include "node/base/result.h"
+#include "node/model/interface.h"
 
 namespace sf {
 
 /// initial -> creating -> created -> delete-wait -> deleted; error from any of the first three.
-/// An instance in error stays until its owner deletes it.
+/// An instance in error stays until its owner deletes it, unless that was because its node was
+/// lost: when the node is back, the instance is where it was before.
 enum class InstanceState { kInitial, kCreating, kCreated, kDeleteWait, kDeleted, kError };
 
 std::string_view ToString(InstanceState state);
 Result<InstanceState> ParseInstanceState(std::string_view text);
-/// Whether the state machine above has this arrow.
+/// Whether the state machine above has this arrow, but for the way back of an instance that was
+/// lost.
 bool CanMove(InstanceState from, InstanceState to);
 
 /// A disk as its owner asked for it. An unset field was null in the request and is null again in
@@ -52,13 +55,14 @@ struct InstanceSpec {
   std::optional<std::string> nvram_template;
   bool config_drive = true;
   std::vector<std::string> side_channels;
-  std::optional<NodeId> placed_on;  ///< only if the owner insisted
+  std::optional<NodeId> placed_on;             ///< only if the owner insisted
+  std::vector<InterfaceSpec> interfaces = {};  ///< not kept: what was made says it all
 };
 
 /// Exactly four keys, base, bus, size and type, null where unset.
 nlohmann::json ToJson(const DiskSpec& disk);
 
-/// Everything of a spec but its name and namespace, as the store keeps it.
+/// Everything of a spec but its name, namespace and interfaces, as the store keeps it.
 nlohmann::json ToJson(const InstanceSpec& spec);
 Result<InstanceSpec> ParseInstanceSpecJson(std::string_view text);
 
@@ -71,9 +75,9 @@ struct InstanceDisk {
   std::string bus;
   std::string type;          ///< "disk" or "cdrom"
   std::int64_t size_gb = 0;  ///< 0: the size of its image
-  std::string url;           ///< of its image; empty for a blank disk
-  ArtifactId artifact;       ///< empty for a blank disk
-  BlobId blob;               ///< empty until the instance is built
+  std::string url;           ///< of its image, or sf://blob/...; empty for a blank disk
+  ArtifactId artifact;       ///< of that URL; empty for any other disk
+  BlobId blob;               ///< of an image by its URL empty until the instance is built
 };
 
 struct Instance {
@@ -81,11 +85,13 @@ struct Instance {
   InstanceSpec spec;
   nlohmann::json metadata = nlohmann::json::object();
   std::vector<InstanceDisk> disks;
+  std::vector<Interface> interfaces = {};  ///< in order
   NodeId node;
   InstanceState state = InstanceState::kInitial;
   std::string error_message;
-  bool power_wanted = true;             ///< false once its owner switched it off
-  std::string power_state = "initial";  ///< as its node last saw it
+  std::optional<InstanceState> lost_from = {};  ///< in error because its node was lost; from there
+  bool power_wanted = true;                     ///< false once its owner switched it off
+  std::string power_state = "initial";          ///< as its node last saw it
   int console_port = 0;
   int vdi_port = 0;
   double created_at = 0;  ///< seconds since the epoch, by the database's clock

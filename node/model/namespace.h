@@ -17,6 +17,7 @@ struct Namespace {
   NamespaceId name;
   std::string state = "created";  ///< created or deleted
   std::vector<std::string> key_names;
+  std::vector<NamespaceId> trusted = {};  ///< those of these may manage it; system always may
   nlohmann::json metadata = nlohmann::json::object();
   std::int64_t version = 0;
 };

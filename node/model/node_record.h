@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "node/base/id.h"
@@ -25,7 +26,11 @@ struct NodeRecord {
   std::string state = "created";  ///< created, missing, stopping, stopped, error, deleted
   double last_seen = 0;           ///< seconds since the epoch, by the database's clock
   Capacity limit;
-  Capacity used;  ///< by the instances placed there
+  Capacity used = {};  ///< by the instances placed there
+  int gossip_port = 0;
+  std::string key_ring = {};  ///< fingerprint of the gossip keys in use there
+  double silent_for = 0;      ///< seconds since last_seen, by the database's clock
+  nlohmann::json metadata = nlohmann::json::object();
 };
 
 }  // namespace sf

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/reconcile/image_fetcher.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "compute/capacity.h"
 #include "images/image_ref.h"
@@ -14,28 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kProgressPeriod{1};
 constexpr int kProgressesPerEvent = 5;
-
-/// Writes the progress of one fetch to the database, once a period and not for every packet.
-class ProgressReport {
- public:
-  ProgressReport(store::ArtifactStore& artifacts, const std::string& url)
-      : artifacts_(artifacts), url_(url) {}
-
-  void operator()(std::uint64_t done, std::uint64_t total) {
-    if (Clock::now() < next_) return;
-    next_ = Clock::now() + kProgressPeriod;
-    const bool with_event = count_++ % kProgressesPerEvent == 0;
-    // A figure that is not written is written by the next one.
-    (void)artifacts_.RecordProgress(url_, static_cast<std::int64_t>(done),
-                                    static_cast<std::int64_t>(total), with_event);
-  }
-
- private:
-  store::ArtifactStore& artifacts_;
-  const std::string& url_;
-  Clock::time_point next_ = Clock::now() + kProgressPeriod;
-  int count_ = 0;
-};
+/// For a file that was kept a moment ago to get its row.
+constexpr std::chrono::hours kBlobGrace{1};
 
 Blob ToBlob(const images::CachedImage& image) {
   Blob blob;
@@ -49,13 +31,75 @@ Blob ToBlob(const images::CachedImage& image) {
   return blob;
 }
 
+/// The right to ask a source, which one node has at a time.
+class Claim {
+ public:
+  /// kNotReady: another node that is alive has it.
+  static Result<Claim> Take(store::ImageSourceStore& sources, const BlobCopier& copier,
+                            const NodeId& self, const std::string& url) {
+    NodeId asker = TRY(sources.Claim(url, self));
+    if (asker != self && !copier.CanReach(asker)) asker = TRY(sources.Claim(url, self, asker));
+    if (asker == self) return Claim(sources, self, url);
+    return Fail(Code::kNotReady, "node {} fetches {}", asker, url);
+  }
+  Claim(Claim&& other) noexcept
+      : sources_(std::exchange(other.sources_, nullptr)), self_(other.self_), url_(other.url_) {}
+  Claim& operator=(Claim&&) = delete;
+  ~Claim() {
+    // Not given back, it is by ForgetClaims().
+    if (sources_ != nullptr) (void)sources_->Release(url_, self_);
+  }
+
+ private:
+  Claim(store::ImageSourceStore& sources, NodeId self, std::string url)
+      : sources_(&sources), self_(std::move(self)), url_(std::move(url)) {}
+
+  store::ImageSourceStore* sources_;
+  const NodeId self_;
+  const std::string url_;
+};
+
 }  // namespace
 
+/// Writes the progress of one fetch to the database, once a period and not for every packet.
+class ImageFetcher::ProgressReport {
+ public:
+  ProgressReport(store::ArtifactStore& artifacts, const std::string& url)
+      : artifacts_(artifacts), url_(url) {}
+
+  void operator()(std::uint64_t done, std::uint64_t total) {
+    if (Clock::now() < next_) return;
+    next_ = Clock::now() + kProgressPeriod;
+    const bool with_event = count_++ % kProgressesPerEvent == 0;
+    // A figure that is not written is written by the next one.
+    (void)artifacts_.RecordProgress(url_, static_cast<std::int64_t>(done),
+                                    static_cast<std::int64_t>(total), with_event, from);
+  }
+
+  NodeId from;         ///< which node the bytes come from; empty: the source
+  NodeId copied_from;  ///< which node gave all of them
+
+ private:
+  store::ArtifactStore& artifacts_;
+  const std::string& url_;
+  Clock::time_point next_ = Clock::now() + kProgressPeriod;
+  int count_ = 0;
+};
+
 Result<void> ImageFetcher::Fetch(const std::string& url, const std::stop_token& stop) {
-  const auto source = images::ParseImageUrl(url);
+  const auto source = images::ParseImageSource(url);
   if (!source) return store_.artifacts.RecordFailure(url, source.error().message);
+  if (images::BlobOf(*source)) return FetchBlob(url, *source, stop);
   TRY(MakeRoom());
   ProgressReport report(store_.artifacts, url);
+  const bool worth_asking = TRY(AskPeers(*source, report, stop));
+  if (cache_.FreshEnough(*source)) {
+    return Record(url, TRY(cache_.Fetch(*source, {}, stop)), report);
+  }
+  const Claim claim = TRY(Claim::Take(store_.image_sources, copier_, self_, source->url));
+  // Whoever asked the source until now has told what it said.
+  if (worth_asking) TRY(AskPeers(*source, report, stop));
+  report.from = {};
   const auto image = cache_.Fetch(*source, std::ref(report), stop);
   if (stop.stop_requested()) return Fail(Code::kUnavailable, "the fetch of {} was stopped", url);
   if (!image) {
@@ -66,14 +110,138 @@ Result<void> ImageFetcher::Fetch(const std::string& url, const std::stop_token& 
     return store_.instances.FailWaitingFor(self_, url, image.error().message);
   }
   if (image->fresh) log::Info("image fetched url={} bytes={}", url, image->fetched_bytes);
-  return store_.artifacts.RecordFetched(url, ToBlob(*image), image->stale_reason);
+  TRY(Record(url, *image, report));
+  // Where it is has been recorded: whoever reads this next finds it there.
+  return Tell(source->url);
 }
 
-Result<void> ImageFetcher::MakeRoom() {
+// What others know is taken in as if we had asked ourselves, also when it is too old to be believed
+// unasked: the source then confirms it without sending it, or is away and cannot, or has something
+// new, and the copy was for nothing.
+Result<bool> ImageFetcher::AskPeers(const images::ImageUrl& image, ProgressReport& report,
+                                    const std::stop_token& stop) {
+  if (image.sha256 && cache_.FindDigest(*image.sha256)) return true;
+  const auto known = TRY(image.sha256 ? store_.image_sources.FindDigest(*image.sha256)
+                                      : store_.image_sources.FindUrl(image.url));
+  if (!known) return true;
+  const double heard_at = images::UnixNow() - known->age_s;
+  const auto told = cache_.Told(image.url);
+  if (!image.sha256 && told && told->checked_at >= heard_at) return true;
+  if (!cache_.FindDigest(known->blob.sha256)) {
+    const auto copied = Copy(*known, report, stop);
+    if (!copied && copied.error().code == Code::kNotReady) return tl::unexpected(copied.error());
+    if (!copied) {
+      log::Info("image not copied url={} error={}", image.url, copied.error().message);
+      return copied.error().code == Code::kNotFound;
+    }
+  }
+  if (!image.sha256) {
+    cache_.Learn({image.url, {known->etag, known->last_modified}, known->blob.sha256, heard_at});
+  }
+  return true;
+}
+
+Result<void> ImageFetcher::Copy(const store::KnownImage& known, ProgressReport& report,
+                                const std::stop_token& stop) {
+  const Blob& blob = known.blob;
+  auto holders = copier_.Reachable(TRY(store_.image_sources.Holders(blob.uuid)));
+  if (holders.empty()) return Fail(Code::kNotFound, "no node that answers has it");
+  return cache_.Adopt([&](const std::filesystem::path& path) -> Result<images::ImageRecord> {
+    const auto progress = [&](const NodeId& from, std::uint64_t done, std::uint64_t total) {
+      report.from = from;
+      report(done, total);
+    };
+    const auto from = TRY(copier_.Copy(blob.uuid, std::move(holders), path, progress, stop));
+    log::Info("image copied sha256={} node={} bytes={}", blob.sha256, from.node, from.bytes);
+    report.copied_from = from.node;
+    return images::ImageRecord{.sha256 = blob.sha256,
+                               .sha512 = blob.sha512,
+                               .fetched_bytes = static_cast<std::uint64_t>(blob.fetched_size),
+                               .file_sha256 = from.file_sha256,
+                               .source_format = blob.source_format,
+                               .fetched_at = blob.fetched_at};
+  });
+}
+
+Result<void> ImageFetcher::Record(const std::string& url, const images::CachedImage& image,
+                                  const ProgressReport& report) {
+  std::string note = image.stale_reason;
+  if (note.empty() && !report.copied_from.empty()) {
+    note = fmt::format("image copied from node {}", report.copied_from);
+  }
+  TRY(store_.artifacts.RecordFetched(url, ToBlob(image), note));
+  return RecordHeld();
+}
+
+// Also that it said nothing, and the copy is used for as long as if it had: else every node in its
+// turn would wait for a source that is away.
+Result<void> ImageFetcher::Tell(const std::string& url) {
+  const auto told = cache_.Told(url);
+  if (!told) return {};
+  store::KnownImage known;
+  known.blob.sha256 = told->sha256;
+  known.etag = told->validators.etag;
+  known.last_modified = told->validators.last_modified;
+  known.age_s = std::max(0.0, images::UnixNow() - told->checked_at);
+  return store_.image_sources.Record(url, known);
+}
+
+Result<void> ImageFetcher::ForgetClaims() {
+  return store_.image_sources.KeepClaims(self_, cache_.Fetching());
+}
+
+// A blob is known already: only the instances that wait for it are to hear of a failure.
+Result<void> ImageFetcher::FetchBlob(const std::string& source, const images::ImageUrl& image,
+                                     const std::stop_token& stop) {
+  if (cache_.FindDigest(*image.sha256)) return {};
+  TRY(MakeRoom());
+  const auto brought = BringBlob(BlobId(*images::BlobOf(image)), stop);
+  if (brought) return {};
+  if (stop.stop_requested() || brought.error().code == Code::kUnavailable) return brought;
+  log::Warn("blob not usable source={} error={}", source, brought.error().message);
+  return store_.instances.FailWaitingFor(self_, source, brought.error().message);
+}
+
+Result<void> ImageFetcher::BringBlob(const BlobId& id, const std::stop_token& stop) {
+  const auto found = TRY(store_.blobs.List({.uuid = id}));
+  if (found.empty()) return Fail(Code::kNotFound, "blob {} not found", id);
+  const Blob& blob = found[0].blob;
+  if (const auto path = blobs_.Find(blob.sha256)) {
+    const auto admitted = cache_.AdmitStored(
+        {{blob.sha256, blob.sha512}, static_cast<std::uint64_t>(blob.size), *path}, stop);
+    if (admitted) return {};
+    return Fail(admitted.error().code, "blob {}: {}", id, admitted.error().message);
+  }
+  std::string nodes;
+  for (const BlobLocation& location : found[0].locations) nodes += " " + location.node.value;
+  return Fail(Code::kNotFound, "blob {} is not on this node, {}, but on:{}", id, self_,
+              nodes.empty() ? " no other either" : nodes);
+}
+
+Result<void> ImageFetcher::RecordHeld() {
+  return store_.blobs.RecordHeld(self_, [this]() -> Result<store::HeldFiles> {
+    store::HeldFiles held;
+    for (const images::ImageRecord& image : cache_.Held()) {
+      held.cached[image.sha256] = {static_cast<std::int64_t>(image.file_bytes), image.file_sha256};
+    }
+    const auto stored = TRY(blobs_.Files());
+    for (const auto& [sha256, bytes] : stored) held.stored[sha256] = {bytes, sha256};
+    return held;
+  });
+}
+
+Result<void> ImageFetcher::ReapBlobs() {
+  const std::uint64_t freed = TRY(blobs_.Reap(TRY(store_.blobs.StoredDigests()), kBlobGrace));
+  if (freed > 0) log::Info("stored blobs reaped bytes={}", freed);
+  return {};
+}
+
+Result<void> ImageFetcher::MakeRoom(std::uint64_t more) {
   const compute::DiskSpace disk = TRY(compute::ReadDiskSpace(folder_));
-  if (disk.free_bytes >= reserve_bytes_) return {};
+  const std::uint64_t wanted = reserve_bytes_ + more;
+  if (disk.free_bytes >= wanted) return {};
   const auto in_use = TRY(store_.artifacts.DigestsUsedOn(self_));
-  const std::uint64_t freed = TRY(cache_.Evict(reserve_bytes_ - disk.free_bytes, in_use));
+  const std::uint64_t freed = TRY(cache_.Evict(wanted - disk.free_bytes, in_use));
   if (freed > 0) log::Info("images evicted bytes={}", freed);
   return {};
 }

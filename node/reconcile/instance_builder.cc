@@ -42,6 +42,25 @@ Result<void> MakePrivate(const std::filesystem::path& file) {
   return {};
 }
 
+/// What its guest is told of `interface`. Whoever asks by DHCP is told the same.
+images::ConfigDriveInterface ToDriveInterface(const Interface& interface, const Network& network,
+                                              int mtu) {
+  images::ConfigDriveInterface drive;
+  drive.mac = interface.mac;
+  drive.mtu = mtu;
+  drive.dhcp = network.provide_dhcp && !interface.ipv4.empty();
+  drive.ipv4 = interface.ipv4;
+  drive.prefix = network.netblock.prefix_length();
+  if (network.provide_nat) drive.gateway = ToString(network.netblock.gateway());
+  return drive;
+}
+
+/// Empty for a network that leads nowhere.
+std::string DnsServerOf(const Network& network, const std::string& outside) {
+  if (network.provide_dns) return ToString(network.netblock.gateway());
+  return network.provide_nat ? outside : "";
+}
+
 }  // namespace
 
 Result<void> InstanceBuilder::Build(const InstanceId& id) {
@@ -85,10 +104,23 @@ Result<void> InstanceBuilder::MakeAndStart(Instance& instance, const Images& ima
   const InstanceFiles files = FilesOf(instance.uuid);
   TRY(steps.Run("folder", [&] { return MakeFolder(files.folder()); }));
   TRY(steps.Run("disks", [&] { return MakeDisks(instance, images); }));
+  const auto nics = TRY(steps.Run("mesh", [&] { return JoinMeshes(instance); }));
   if (instance.spec.config_drive) {
-    TRY(steps.Run("config_drive", [&] { return WriteConfigDrive(instance); }));
+    TRY(steps.Run("config_drive", [&] { return WriteConfigDrive(instance, nics); }));
   }
-  return Start(instance, steps);
+  return Start(instance, nics, steps);
+}
+
+Result<std::vector<InstanceBuilder::Nic>> InstanceBuilder::JoinMeshes(
+    const Instance& instance) const {
+  std::vector<Nic> nics;
+  for (const Interface& interface : instance.interfaces) {
+    if (interface.state == "error") continue;  // libvirt has refused it.
+    Network network = TRY(store_.networks.Find(interface.network));
+    MeshEnd end = TRY(join_mesh_(network));
+    nics.push_back({interface, std::move(network), std::move(end)});
+  }
+  return nics;
 }
 
 Result<InstanceBuilder::Images> InstanceBuilder::FindImages(const Instance& instance) const {
@@ -98,7 +130,7 @@ Result<InstanceBuilder::Images> InstanceBuilder::FindImages(const Instance& inst
       images.of_disk.emplace_back();
       continue;
     }
-    auto image = cache_.Find(TRY(images::ParseImageUrl(disk.url)));
+    auto image = cache_.Find(TRY(images::ParseImageSource(disk.url)));
     if (!image) return Fail(Code::kNotReady, "{} is not in the cache", disk.url);
     const auto wanted = static_cast<std::uint64_t>(disk.size_gb) * kGigabyte;
     if (disk.size_gb > 0 && wanted < image->virtual_bytes) {
@@ -130,7 +162,8 @@ Result<void> InstanceBuilder::MakeDisks(const Instance& instance, const Images& 
   return {};
 }
 
-Result<void> InstanceBuilder::WriteConfigDrive(const Instance& instance) const {
+Result<void> InstanceBuilder::WriteConfigDrive(const Instance& instance,
+                                               const std::vector<Nic>& nics) const {
   images::ConfigDriveSpec drive;
   drive.uuid = instance.uuid;
   drive.name = instance.spec.name;
@@ -142,17 +175,25 @@ Result<void> InstanceBuilder::WriteConfigDrive(const Instance& instance) const {
     drive.user_data = TRY(images::DecodeBase64(*instance.spec.user_data));
   }
   drive.metadata = instance.metadata;
+  for (const Nic& nic : nics) {
+    drive.interfaces.push_back(ToDriveInterface(nic.interface, nic.network, nic.end.mtu));
+    const std::string dns = DnsServerOf(nic.network, settings_.dns_server);
+    if (!dns.empty() && std::ranges::find(drive.dns_servers, dns) == drive.dns_servers.end()) {
+      drive.dns_servers.push_back(dns);
+    }
+  }
   const std::filesystem::path path = FilesOf(instance.uuid).config_drive();
   TRY(images::WriteConfigDrive(path, drive));
   return MakePrivate(path);
 }
 
-Result<void> InstanceBuilder::Start(Instance& instance, Steps& steps) {
+Result<void> InstanceBuilder::Start(Instance& instance, const std::vector<Nic>& nics,
+                                    Steps& steps) {
   // A port may be taken by a stranger's program, which no row knows of.
   for (int attempt = 1;; ++attempt) {
     TRY(steps.Run("ports", [&] { return AvoidTakenPorts(instance); }));
     const std::string xml = TRY(steps.Run("domain_xml", [&]() -> Result<std::string> {
-      const auto spec = TRY(ToDomainSpec(instance));
+      const auto spec = TRY(ToDomainSpec(instance, nics));
       return compute::DomainXml(spec, templates_);
     }));
     // For the operator to read; libvirt has its own copy.
@@ -191,7 +232,8 @@ Result<void> InstanceBuilder::AvoidTakenPorts(Instance& instance) {
               kPortAttempts);
 }
 
-Result<compute::DomainSpec> InstanceBuilder::ToDomainSpec(const Instance& instance) const {
+Result<compute::DomainSpec> InstanceBuilder::ToDomainSpec(const Instance& instance,
+                                                          const std::vector<Nic>& nics) const {
   const InstanceFiles files = FilesOf(instance.uuid);
   const InstanceSpec& spec = instance.spec;
   compute::DomainSpec domain;
@@ -229,6 +271,10 @@ Result<compute::DomainSpec> InstanceBuilder::ToDomainSpec(const Instance& instan
                             .read_only = true,
                             .bootable = false});
   }
+  for (const Nic& nic : nics) {
+    domain.interfaces.push_back(
+        {nic.end.bridge, nic.interface.mac, nic.interface.model, nic.end.mtu});
+  }
   domain.console = {settings_.console_address, static_cast<std::uint16_t>(instance.console_port)};
   domain.console_log = files.console_log().string();
   domain.vdi_type = spec.video.vdi == "vnc" ? compute::VdiType::kVnc : compute::VdiType::kSpice;
@@ -245,7 +291,9 @@ Result<void> InstanceBuilder::Restart(const InstanceId& id) {
   Steps steps("restart", metrics_);
   Instance instance = TRY(store_.instances.Find(id));
   if (instance.state != InstanceState::kCreated || !instance.power_wanted) return {};
-  auto started = Start(instance, steps);
+  // A mesh that cannot be joined now is tried again: the instance is not lost for that.
+  const auto nics = TRY(steps.Run("mesh", [&] { return JoinMeshes(instance); }));
+  auto started = Start(instance, nics, steps);
   if (!started && started.error().code == Code::kUnavailable) return started;
   if (!started) {
     // Its disks are kept: a person may still want what is on them.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,11 +14,20 @@
 #include "images/image_cache.h"
 #include "node/base/metrics.h"
 #include "node/model/instance.h"
+#include "node/model/network.h"
 #include "node/reconcile/steps.h"
 #include "node/store/store.h"
 #include "templates/render.h"
 
 namespace sf::reconcile {
+
+/// Puts this node into the mesh of a network, if it is not in it, and says which bridge a NIC is to
+/// be plugged into. Thread: worker.
+struct MeshEnd {
+  std::string bridge;
+  int mtu = 1500;
+};
+using JoinMesh = std::function<Result<MeshEnd>(const Network&)>;
 
 /// What all instances of this host have in common.
 struct HostSettings {
@@ -27,6 +37,7 @@ struct HostSettings {
   std::filesystem::path instances_folder;
   compute::VirtType virt_type = compute::VirtType::kQemu;
   std::string console_address;  ///< where serial consoles and screens listen
+  std::string dns_server;       ///< for guests of networks with NAT; may be empty
 };
 
 /// The steps from a row to a running domain, and back. Each step may be repeated, so after a crash
@@ -37,11 +48,13 @@ struct HostSettings {
 class InstanceBuilder {
  public:
   InstanceBuilder(HostSettings settings, store::Store& store, images::ImageCache& cache,
-                  compute::Hypervisor& hypervisor, const Templates& templates, Metrics& metrics)
+                  compute::Hypervisor& hypervisor, JoinMesh join_mesh, const Templates& templates,
+                  Metrics& metrics)
       : settings_(std::move(settings)),
         store_(store),
         cache_(cache),
         hypervisor_(hypervisor),
+        join_mesh_(std::move(join_mesh)),
         templates_(templates),
         metrics_(metrics) {}
 
@@ -52,6 +65,10 @@ class InstanceBuilder {
   /// Starts a built instance whose domain is gone or was cut off. Its disks are not touched.
   Result<void> Restart(const InstanceId& id);
 
+  /// Gives a built instance the interfaces of its row that its domain does not have yet. One that
+  /// libvirt refuses is in error, and tried no more.
+  Result<void> Plug(const InstanceId& id);
+
   /// Domain first, then files, then the row, if there is one in delete-wait.
   Result<void> Remove(const InstanceId& id, bool has_row);
 
@@ -60,13 +77,22 @@ class InstanceBuilder {
     std::vector<std::optional<images::CachedImage>> of_disk;  ///< unset for a blank disk
   };
 
+  /// An interface of the instance, with all that its guest and its domain have to know.
+  struct Nic {
+    Interface interface;
+    Network network;
+    MeshEnd end;
+  };
+
   Result<void> MakeAndStart(Instance& instance, const Images& images, Steps& steps);
+  Result<std::vector<Nic>> JoinMeshes(const Instance& instance) const;
   Result<Images> FindImages(const Instance& instance) const;
   Result<void> MakeDisks(const Instance& instance, const Images& images) const;
-  Result<void> WriteConfigDrive(const Instance& instance) const;
-  Result<void> Start(Instance& instance, Steps& steps);
+  Result<void> WriteConfigDrive(const Instance& instance, const std::vector<Nic>& nics) const;
+  Result<void> Start(Instance& instance, const std::vector<Nic>& nics, Steps& steps);
   Result<void> AvoidTakenPorts(Instance& instance);
-  Result<compute::DomainSpec> ToDomainSpec(const Instance& instance) const;
+  Result<compute::DomainSpec> ToDomainSpec(const Instance& instance,
+                                           const std::vector<Nic>& nics) const;
   Result<void> RemoveFiles(const InstanceId& id) const;
   compute::InstanceFiles FilesOf(const InstanceId& id) const {
     return {settings_.instances_folder, id};
@@ -76,6 +102,7 @@ class InstanceBuilder {
   store::Store& store_;
   images::ImageCache& cache_;
   compute::Hypervisor& hypervisor_;
+  const JoinMesh join_mesh_;
   const Templates& templates_;
   Metrics& metrics_;
 };

@@ -21,7 +21,9 @@ void PlanBuilt(const Instance& instance, const Actual& actual, std::vector<Actio
   }
   const ActualDomain& domain = found->second;
   const bool off_on_purpose = !domain.running && domain.off_on_purpose;
-  if (!domain.running && !off_on_purpose && instance.power_wanted) {
+  if (std::ranges::count(instance.interfaces, "initial", &Interface::state) > 0) {
+    actions.emplace_back(PlugInterfaces{instance.uuid});
+  } else if (!domain.running && !off_on_purpose && instance.power_wanted) {
     actions.emplace_back(StartInstance{instance.uuid});
   } else if (domain.power_state != instance.power_state ||
              (off_on_purpose && instance.power_wanted)) {
@@ -50,9 +52,17 @@ std::vector<Action> Plan(const Desired& desired, const Actual& actual) {
       case InstanceState::kDeleteWait:
         actions.emplace_back(RemoveInstance{instance.uuid, /*has_row=*/true});
         break;
-      case InstanceState::kError:  // A person decides.
+      case InstanceState::kError:
+        // Any other error is for a person to decide on.
+        if (instance.lost_from) actions.emplace_back(TakeBackInstance{instance.uuid});
+        break;
       case InstanceState::kDeleted: break;
     }
+  }
+  for (const InstanceId& id : desired.snapshots) {
+    const auto domain = actual.domains.find(id);
+    const bool running = domain != actual.domains.end() && domain->second.running;
+    actions.emplace_back(TakeSnapshots{id, running});
   }
   std::set<InstanceId> strays = actual.folders;
   for (const auto& [id, domain] : actual.domains) strays.insert(id);

@@ -12,7 +12,7 @@
 
 namespace sf::reconcile {
 
-/// An image that this node has to have, by its URL.
+/// An image that this node has to have, by its URL; that of a blob is sf://blob/... (image_ref).
 struct NeededImage {
   std::string url;
   /// The database knows that it was fetched. False asks for the fetch to be recorded, also when the
@@ -20,10 +20,11 @@ struct NeededImage {
   bool recorded = false;
 };
 
-/// What the rows say that this node should have.
+/// What the rows say that this node should have, and do.
 struct Desired {
   std::vector<Instance> instances;  ///< placed here and not deleted, by creation
   std::vector<NeededImage> images;
+  std::set<InstanceId> snapshots = {};  ///< whose disks are to be copied
 };
 
 /// A domain as libvirt has it.
@@ -38,7 +39,8 @@ struct ActualDomain {
 struct Actual {
   std::map<InstanceId, ActualDomain> domains;
   std::set<InstanceId> folders;
-  std::set<std::string> images;  ///< URLs whose image is here and recent enough to be used
+  std::set<std::string> images;     ///< URLs whose image is here and recent enough to be used
+  std::vector<std::string> cached;  ///< ImageCache::Names(), for others to know; not for Plan()
 };
 
 struct FetchImage {
@@ -53,6 +55,11 @@ struct BuildInstance {
 struct StartInstance {
   InstanceId id;
   auto operator<=>(const StartInstance&) const = default;
+};
+/// Gives a built instance the interfaces that were added to its row.
+struct PlugInterfaces {
+  InstanceId id;
+  auto operator<=>(const PlugInterfaces&) const = default;
 };
 /// `has_row`: the row says delete-wait, and becomes deleted once all is gone. Without a row, what
 /// is here was left by a crash.
@@ -70,7 +77,22 @@ struct RecordPower {
   auto operator<=>(const RecordPower&) const = default;
 };
 
-using Action = std::variant<FetchImage, BuildInstance, StartInstance, RemoveInstance, RecordPower>;
+/// It was declared lost while nothing was heard of this node. Once its row is as before, the rest
+/// of the difference is closed as always.
+struct TakeBackInstance {
+  InstanceId id;
+  auto operator<=>(const TakeBackInstance&) const = default;
+};
+
+/// Copies disks of the instance, whose domain runs or does not.
+struct TakeSnapshots {
+  InstanceId id;
+  bool running = false;
+  auto operator<=>(const TakeSnapshots&) const = default;
+};
+
+using Action = std::variant<FetchImage, BuildInstance, StartInstance, PlugInterfaces,
+                            RemoveInstance, RecordPower, TakeBackInstance, TakeSnapshots>;
 
 /// What this node must do to make `actual` into `desired`. Pure, so it can be tested and simulated
 /// whole; recomputed whole on every pass, so it cannot drift. Every action may be repeated.

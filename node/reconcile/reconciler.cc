@@ -38,8 +38,20 @@ Result<std::set<InstanceId>> ReadFolders(const std::filesystem::path& instances_
 }
 
 bool IsUsable(const images::ImageCache& cache, const std::string& url) {
-  const auto image = images::ParseImageUrl(url);
+  const auto image = images::ParseImageSource(url);
   return image && cache.FreshEnough(*image);
+}
+
+/// Blobs that disks of `instance` are to lie on, by their names as images.
+std::set<std::string> BlobsNeededFor(const Instance& instance) {
+  std::set<std::string> sources;
+  if (instance.state != InstanceState::kInitial && instance.state != InstanceState::kCreating) {
+    return sources;
+  }
+  for (const InstanceDisk& disk : instance.disks) {
+    if (!disk.url.empty() && disk.artifact.empty()) sources.insert(disk.url);
+  }
+  return sources;
 }
 
 }  // namespace
@@ -88,6 +100,16 @@ Result<Reconciler::Picture> Reconciler::Gather() const {
     picture.desired.images.push_back({artifact.source_url, artifact.state == "created"});
     if (IsUsable(cache_, artifact.source_url)) picture.actual.images.insert(artifact.source_url);
   }
+  std::set<std::string> blobs;
+  for (const Instance& instance : picture.desired.instances) blobs.merge(BlobsNeededFor(instance));
+  for (const std::string& source : blobs) {
+    picture.desired.images.push_back({source, /*recorded=*/true});
+    if (IsUsable(cache_, source)) picture.actual.images.insert(source);
+  }
+  for (const Snapshot& snapshot : TRY(store_.snapshots.UnderWayOn(settings_.self))) {
+    picture.desired.snapshots.insert(snapshot.instance);
+  }
+  picture.actual.cached = cache_.Names();
   return picture;
 }
 
@@ -99,6 +121,7 @@ void Reconciler::OnGathered(Result<Picture> picture) {
     retry_ = true;
     return;
   }
+  report_(picture->desired, picture->actual);
   for (const Action& action : Plan(picture->desired, picture->actual)) Dispatch(action);
   if (again_) Begin();
 }
@@ -118,6 +141,10 @@ void Reconciler::Dispatch(const Action& action) {
                    Submit(builds_, limits_.builds, start.id.value,
                           [this, id = start.id] { return builder_.Restart(id); });
                  },
+                 [this](const PlugInterfaces& plug) {
+                   Submit(builds_, limits_.builds, plug.id.value,
+                          [this, id = plug.id] { return builder_.Plug(id); });
+                 },
                  [this](const RemoveInstance& remove) {
                    Submit(removals_, limits_.removals, remove.id.value,
                           [this, remove] { return builder_.Remove(remove.id, remove.has_row); });
@@ -128,19 +155,35 @@ void Reconciler::Dispatch(const Action& action) {
                                                          power.off_on_purpose);
                    });
                  },
+                 [this](const TakeSnapshots& take) {
+                   // One that is off must stay so while it is copied; one that runs may do as it
+                   // likes, and a copy of what is deleted fails.
+                   Submit(
+                       snapshots_, limits_.snapshots, "snapshot " + take.id.value,
+                       [this, take] {
+                         return snapshot_taker_.Take(take.id, take.running, stop_.get_token());
+                       },
+                       take.running ? "" : take.id.value);
+                 },
+                 [this](const TakeBackInstance& back) {
+                   Submit(removals_, limits_.removals, back.id.value,
+                          [this, id = back.id] { return store_.nodes.TakeBack(id); });
+                 },
              },
              action);
 }
 
 bool Reconciler::InFlight(const std::string& key) const {
-  return builds_.contains(key) || removals_.contains(key) || fetches_.contains(key);
+  return builds_.contains(key) || removals_.contains(key) || fetches_.contains(key) ||
+         snapshots_.contains(key);
 }
 
 // An action that finds no room now is planned again when a job ends, as each end begins a pass.
 void Reconciler::Submit(std::set<std::string>& kind, std::size_t limit, const std::string& key,
-                        std::function<Result<void>()> job) {
+                        std::function<Result<void>()> job, const std::string& alone_with) {
   if (kind.size() >= limit || InFlight(key)) return;
-  const bool taken = workers_.Submit(key, [this, &kind, key, job = std::move(job)] {
+  const std::string& pool_key = alone_with.empty() ? key : alone_with;
+  const bool taken = workers_.Submit(pool_key, [this, &kind, key, job = std::move(job)] {
     loop_.Post([this, &kind, key, result = job()] { OnFinished(kind, key, result); });
   });
   if (taken) {
@@ -156,7 +199,10 @@ void Reconciler::OnFinished(std::set<std::string>& kind, const std::string& key,
   if (result) {
     Begin();
   } else {
-    log::Warn("a step is tried again later object={} error={}", key, result.error().message);
+    // Too early is no failure.
+    if (result.error().code != Code::kNotReady) {
+      log::Warn("a step is tried again later object={} error={}", key, result.error().message);
+    }
     retry_ = true;
   }
 }

@@ -14,6 +14,7 @@
 #include "node/reconcile/image_fetcher.h"
 #include "node/reconcile/instance_builder.h"
 #include "node/reconcile/plan.h"
+#include "node/reconcile/snapshot_taker.h"
 #include "node/store/store.h"
 
 namespace sf::reconcile {
@@ -24,9 +25,10 @@ struct JobLimits {
   std::size_t builds = 4;
   std::size_t removals = 8;
   std::size_t fetches = 4;
+  std::size_t snapshots = 2;
 
   /// Threads that let all of them run, and calls of the API beside them.
-  std::size_t threads() const { return builds + removals + fetches + 4; }
+  std::size_t threads() const { return builds + removals + fetches + snapshots + 4; }
 };
 
 /// Makes this node what the rows say it should be: gathers desired and actual on a worker, plans on
@@ -36,9 +38,13 @@ struct JobLimits {
 /// Thread: loop, but for Wake(). Invariant: one gathering at a time, one job per object at a time.
 class Reconciler {
  public:
+  /// Told on the loop what each pass found, for others to know.
+  using Report = std::function<void(const Desired& desired, const Actual& actual)>;
+
   Reconciler(EventLoop& loop, WorkerPool& workers, store::Store& store,
              compute::Hypervisor& hypervisor, images::ImageCache& cache, InstanceBuilder& builder,
-             ImageFetcher& fetcher, HostSettings settings, JobLimits limits)
+             ImageFetcher& fetcher, SnapshotTaker& snapshot_taker, HostSettings settings,
+             JobLimits limits, Report report)
       : loop_(loop),
         workers_(workers),
         store_(store),
@@ -46,8 +52,10 @@ class Reconciler {
         cache_(cache),
         builder_(builder),
         fetcher_(fetcher),
+        snapshot_taker_(snapshot_taker),
         settings_(std::move(settings)),
-        limits_(limits) {}
+        limits_(limits),
+        report_(std::move(report)) {}
 
   /// Something may have changed. Thread: any.
   void Wake();
@@ -66,8 +74,9 @@ class Reconciler {
   Result<Picture> Gather() const;  // worker
   void OnGathered(Result<Picture> picture);
   void Dispatch(const Action& action);
+  /// `alone_with`: the object whose other jobs have to wait, if it is not the key.
   void Submit(std::set<std::string>& kind, std::size_t limit, const std::string& key,
-              std::function<Result<void>()> job);
+              std::function<Result<void>()> job, const std::string& alone_with = {});
   void OnFinished(std::set<std::string>& kind, const std::string& key, const Result<void>& result);
   bool InFlight(const std::string& key) const;
 
@@ -78,15 +87,17 @@ class Reconciler {
   images::ImageCache& cache_;
   InstanceBuilder& builder_;
   ImageFetcher& fetcher_;
+  SnapshotTaker& snapshot_taker_;
   const HostSettings settings_;
   const JobLimits limits_;
+  const Report report_;
 
   bool gathering_ = false;
   bool again_ = false;  ///< woken while gathering
   bool retry_ = false;  ///< something failed; try at the next tick
   bool stopping_ = false;
-  int ticks_ = 0;                                      ///< since the last pass
-  std::set<std::string> builds_, removals_, fetches_;  ///< keys of the jobs that run
+  int ticks_ = 0;                                                  ///< since the last pass
+  std::set<std::string> builds_, removals_, fetches_, snapshots_;  ///< keys of the jobs that run
   std::stop_source stop_;
 };
 

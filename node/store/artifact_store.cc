@@ -5,6 +5,7 @@
 
 #include "node/base/uuid.h"
 #include "node/store/message.h"
+#include "node/store/metadata.h"
 
 namespace sf::store {
 namespace {
@@ -49,7 +50,7 @@ ArtifactVersion ToVersion(const Row& row) {
   ArtifactVersion version;
   version.index = row.Integer(1);
   version.blob = {BlobId(row.Text(2)), row.Text(3), row.Text(4), row.Integer(5), row.Integer(6),
-                  row.Integer(7),      row.Text(8), row.Real(9), row.Real(10)};
+                  row.Integer(7),      row.Text(8), false,       row.Real(9),    row.Real(10)};
   const std::string& instances = row.Text(11);
   for (std::size_t at = 0; at + kUuidLength <= instances.size(); at += kUuidLength + 1) {
     version.instances.push_back(instances.substr(at, kUuidLength));
@@ -93,22 +94,22 @@ Result<std::string> EnsureBlob(Session& session, const Blob& blob) {
 
 }  // namespace
 
-Result<ArtifactId> EnsureImageArtifact(Session& session, const NamespaceId& name_space,
-                                       const std::string& url, bool shared) {
+Result<ArtifactId> EnsureArtifact(Session& session, const NamespaceId& name_space,
+                                  std::string_view type, const std::string& url, bool shared) {
   constexpr std::string_view kFind =
       "SELECT uuid, state FROM artifacts"
-      " WHERE namespace = ? AND type = 'image' AND url_hash = SHA2(?, 256) AND live = 1";
-  auto rows = TRY(session.Query(kFind, name_space, url));
+      " WHERE namespace = ? AND type = ? AND url_hash = SHA2(?, 256) AND live = 1";
+  auto rows = TRY(session.Query(kFind, name_space, type, url));
   if (rows.empty()) {
     // Whoever made it between the two statements has made the same one. Not INSERT IGNORE, which
     // also ignores a URL that is too long and stores what fits.
     TRY(session.Execute(
         "INSERT INTO artifacts (uuid, namespace, type, source_url, url_hash, state,"
         " error_message, shared, max_versions, metadata, created_at, updated_at)"
-        " VALUES (?, ?, 'image', ?, SHA2(?, 256), 'initial', '', ?, 3, '{}',"
+        " VALUES (?, ?, ?, ?, SHA2(?, 256), 'initial', '', ?, 3, '{}',"
         " UNIX_TIMESTAMP(NOW(6)), UNIX_TIMESTAMP(NOW(6))) ON DUPLICATE KEY UPDATE uuid = uuid",
-        MakeUuid(), name_space, url, url, shared ? 1 : 0));
-    rows = TRY(session.Query(kFind, name_space, url));
+        MakeUuid(), name_space, type, url, url, shared ? 1 : 0));
+    rows = TRY(session.Query(kFind, name_space, type, url));
   }
   if (rows.empty()) return Fail(Code::kInternal, "the artifact of {} was not stored", url);
   if (rows[0].Text(1) == "error") {
@@ -144,10 +145,10 @@ Result<Artifact> ArtifactStore::Request(const NamespaceId& name_space, const std
             "SELECT 1 FROM namespaces WHERE name = ? AND state = 'created' LOCK IN SHARE MODE",
             name_space));
         if (space.empty()) return Fail(Code::kNotFound, "namespace {} not found", name_space);
-        const ArtifactId made = TRY(EnsureImageArtifact(session, name_space, url, shared));
+        const ArtifactId made = TRY(EnsureArtifact(session, name_space, "image", url, shared));
         TRY(
-            session.Execute("UPDATE artifacts SET fetch_node = ?, version = version + 1"
-                            " WHERE uuid = ?",
+            session.Execute("UPDATE artifacts SET fetch_node = ?, version = version + 1,"
+                            " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ?",
                             node, made));
         TRY(events_.Add(
             session,
@@ -160,9 +161,8 @@ Result<Artifact> ArtifactStore::Request(const NamespaceId& name_space, const std
 Result<std::vector<Artifact>> ArtifactStore::List(const ArtifactFilter& filter) const {
   std::string where = "1";
   std::vector<Parameter> values;
-  if (filter.visible_to) {
-    where += " AND (a.namespace = ? OR a.shared)";
-    values.emplace_back(filter.visible_to->value);
+  if (!filter.visible_to.empty()) {
+    where += " AND (" + AnyOf("a.namespace", filter.visible_to, values) + " OR a.shared)";
   }
   if (filter.uuid) {
     where += " AND a.uuid = ?";
@@ -201,7 +201,10 @@ Result<std::set<std::string>> ArtifactStore::DigestsUsedOn(const NodeId& node) c
   const auto rows = TRY(database_.Query(
       "SELECT DISTINCT b.sha256 FROM blobs b JOIN instance_disks d ON d.blob_uuid = b.uuid"
       " JOIN instances i ON i.uuid = d.instance_uuid"
-      " WHERE i.node = ? AND i.state <> 'deleted'",
+      " WHERE i.node = ? AND i.state <> 'deleted'"
+      " UNION SELECT b.sha256 FROM artifacts a JOIN artifact_versions v ON v.artifact_uuid = a.uuid"
+      " JOIN blobs b ON b.uuid = v.blob_uuid"
+      " WHERE a.live = 1 AND a.source_url LIKE 'sf://%' AND NOT b.stored",
       node));
   std::set<std::string> digests;
   for (const Row& row : rows) digests.insert(row.Text(0));
@@ -222,17 +225,19 @@ Result<std::vector<std::string>> ArtifactStore::LiveOf(Session& session,
 }
 
 Result<void> ArtifactStore::RecordProgress(const std::string& url, std::int64_t done,
-                                           std::int64_t total, bool with_event) {
+                                           std::int64_t total, bool with_event,
+                                           const NodeId& from) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     for (const std::string& uuid : TRY(LiveOf(session, url))) {
       TRY(session.Execute("UPDATE artifacts SET fetched_bytes = ?, total_bytes = ? WHERE uuid = ?",
                           done, total, uuid));
       if (!with_event) continue;
-      TRY(events_.Add(session, {.object_type = "artifact",
-                                .object = uuid,
-                                .type = "status",
-                                .message = "fetching",
-                                .extra = {{"bytes", done}, {"total_bytes", total}}}));
+      TRY(events_.Add(session,
+                      {.object_type = "artifact",
+                       .object = uuid,
+                       .type = "status",
+                       .message = from.empty() ? "fetching" : "copying from node " + from.value,
+                       .extra = {{"bytes", done}, {"total_bytes", total}}}));
     }
     return {};
   });
@@ -245,11 +250,19 @@ Result<void> ArtifactStore::AddVersion(Session& session, const std::string& arti
       session.Execute("INSERT INTO artifact_versions (artifact_uuid, version_index, blob_uuid)"
                       " SELECT uuid, last_index, ? FROM artifacts WHERE uuid = ?",
                       blob, artifact));
-  TRY(
-      session.Execute("DELETE v FROM artifact_versions v JOIN artifacts a ON a.uuid ="
-                      " v.artifact_uuid WHERE v.artifact_uuid = ?"
-                      " AND v.version_index <= a.last_index - a.max_versions",
-                      artifact));
+  return DropOldVersions(session, artifact);
+}
+
+// By how many are newer, as there may be gaps where versions were deleted.
+Result<void> ArtifactStore::DropOldVersions(Session& session, const std::string& artifact) {
+  TRY(session.Execute(
+      "DELETE v FROM artifact_versions v JOIN"
+      " (SELECT o.version_index FROM artifact_versions o JOIN artifact_versions n"
+      "  ON n.artifact_uuid = o.artifact_uuid AND n.version_index >= o.version_index"
+      "  WHERE o.artifact_uuid = ? GROUP BY o.version_index"
+      "  HAVING COUNT(*) > (SELECT max_versions FROM artifacts WHERE uuid = ?)) old"
+      " ON old.version_index = v.version_index WHERE v.artifact_uuid = ?",
+      artifact, artifact, artifact));
   return {};
 }
 
@@ -298,6 +311,58 @@ Result<void> ArtifactStore::RecordFailure(const std::string& url, const std::str
     }
     return {};
   });
+}
+
+Result<void> ArtifactStore::SetMaxVersions(const ArtifactId& id, std::int64_t count) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    TRY(
+        session.Execute("UPDATE artifacts SET max_versions = ?, version = version + 1"
+                        " WHERE uuid = ? AND live = 1",
+                        count, id));
+    TRY(DropOldVersions(session, id.value));
+    return events_.Add(session, {.object_type = "artifact",
+                                 .object = id.value,
+                                 .type = "mutate",
+                                 .message = fmt::format("at most {} versions are kept", count)});
+  });
+}
+
+Result<void> ArtifactStore::DeleteVersion(const ArtifactId& id, std::int64_t index) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    // The row is the lock of its versions: of two that delete the last two, one deletes the
+    // artifact.
+    TRY(session.Query("SELECT 1 FROM artifacts WHERE uuid = ? FOR UPDATE", id));
+    const auto gone = TRY(session.Execute(
+        "DELETE FROM artifact_versions WHERE artifact_uuid = ? AND version_index = ?", id, index));
+    if (gone == 0) return Fail(Code::kNotFound, "artifact {} has no version {}", id, index);
+    TRY(events_.Add(session, {.object_type = "artifact",
+                              .object = id.value,
+                              .message = fmt::format("version {} deleted", index)}));
+    const auto left =
+        TRY(session.Query("SELECT 1 FROM artifact_versions WHERE artifact_uuid = ? LIMIT 1", id));
+    if (!left.empty()) return {};
+    TRY(DeleteArtifact(session, id));
+    return events_.Add(
+        session, {.object_type = "artifact", .object = id.value, .message = "artifact deleted"});
+  });
+}
+
+Result<void> ArtifactStore::Share(const ArtifactId& id, bool shared) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    const auto changed = TRY(session.Execute(
+        "UPDATE artifacts SET shared = ?, version = version + 1 WHERE uuid = ? AND shared <> ?",
+        shared ? 1 : 0, id, shared ? 1 : 0));
+    if (changed == 0) return {};
+    return events_.Add(session, {.object_type = "artifact",
+                                 .object = id.value,
+                                 .type = "mutate",
+                                 .message = shared ? "shared" : "no longer shared"});
+  });
+}
+
+Result<void> ArtifactStore::SetMetadata(const ArtifactId& id, const std::string& key,
+                                        const std::optional<json>& value) {
+  return UpdateMetadata(database_, {"artifacts", "uuid", "artifact"}, id.value, key, value);
 }
 
 Result<void> ArtifactStore::Delete(const ArtifactId& id) {

@@ -18,6 +18,10 @@ class ClusterStore {
   /// The stored value of `name`, after storing `fresh` if there was none.
   Result<std::string> GetOrMake(std::string_view name, const std::string& fresh);
 
+  Result<std::string> Get(std::string_view name);  ///< kNotFound
+  /// kConflict when it is no longer `from`.
+  Result<void> Replace(std::string_view name, const std::string& from, const std::string& to);
+
  private:
   Database& database_;
 };

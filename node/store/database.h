@@ -42,13 +42,13 @@ struct DatabaseOptions {
     std::string name;
     int port = 3306;
   };
-  std::vector<Host> hosts;  ///< tried in order
+  std::vector<Host> hosts;  ///< at least one; tried in order
   std::string user;
   std::string password;
   std::string database;
   std::size_t connections = 8;
   std::chrono::milliseconds connect_timeout{2000};
-  std::chrono::seconds statement_timeout{10};
+  std::chrono::seconds statement_timeout{5};
   /// How long a call waits for a free connection and for a database that is away.
   std::chrono::milliseconds patience{5000};
 };
@@ -97,8 +97,9 @@ class Session {
 };
 
 /// MySQL, through a bounded pool of connections that come back by themselves after the server was
-/// away. What finds the server gone is tried again until `patience` is over, unless it may have
-/// changed something already, and then fails with kUnavailable; deadlocks are tried again.
+/// away, all on one of its hosts. What finds the server gone is tried again until `patience` is
+/// over, unless it may have changed something already, and then fails with kUnavailable; deadlocks
+/// are tried again.
 ///
 /// Thread: HTTP or worker (blocks).
 class Database {
@@ -156,5 +157,17 @@ class Database {
 
   std::unique_ptr<Pool> pool_;
 };
+
+/// "`column` is one of `ids`", which join the statement's values.
+template <class Id>
+std::string AnyOf(std::string_view column, const std::vector<Id>& ids,
+                  std::vector<Parameter>& values) {
+  std::string marks;
+  for (const Id& id : ids) {
+    marks += marks.empty() ? "?" : ",?";
+    values.emplace_back(id.value);
+  }
+  return fmt::format("{} IN ({})", column, marks);
+}
 
 }  // namespace sf::store

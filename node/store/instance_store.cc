@@ -2,10 +2,9 @@
 #include "node/store/instance_store.h"
 
 #include <map>
-#include <random>
 #include <utility>
 
-#include "node/store/artifact_store.h"
+#include "node/store/interface_store.h"
 #include "node/store/message.h"
 #include "node/store/metadata.h"
 
@@ -14,13 +13,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kPortAttempts = 5;
-
 constexpr std::string_view kSelect =
     "SELECT i.uuid, i.name, i.namespace, i.node, i.state, i.error_message, i.power_wanted,"
     " i.power_state, i.spec, i.metadata, i.created_at, i.version,"
     " COALESCE((SELECT port FROM ports WHERE instance_uuid = i.uuid AND purpose = 'console'), 0),"
-    " COALESCE((SELECT port FROM ports WHERE instance_uuid = i.uuid AND purpose = 'vdi'), 0)"
+    " COALESCE((SELECT port FROM ports WHERE instance_uuid = i.uuid AND purpose = 'vdi'), 0),"
+    " i.lost_from"
     " FROM instances i WHERE ";
 
 Result<Instance> ToInstance(const Row& row) {
@@ -39,6 +37,7 @@ Result<Instance> ToInstance(const Row& row) {
   instance.version = row.Integer(11);
   instance.console_port = static_cast<int>(row.Integer(12));
   instance.vdi_port = static_cast<int>(row.Integer(13));
+  if (!row.Text(14).empty()) instance.lost_from = TRY(ParseInstanceState(row.Text(14)));
   return instance;
 }
 
@@ -59,142 +58,69 @@ Where ToWhere(const InstanceFilter& filter) {
   if (filter.uuid) add("i.uuid = ?", filter.uuid->value);
   if (filter.node) add("i.node = ?", filter.node->value);
   if (!filter.uuid && !filter.with_deleted) where.sql += " AND i.state <> 'deleted'";
+  if (!filter.among.empty()) where.sql += " AND " + AnyOf("i.uuid", filter.among, where.values);
   return where;
-}
-
-/// The first port of `node` from `first` to `last` that no row has.
-Result<std::optional<int>> FirstFreePort(Session& session, const NodeId& node, int first,
-                                         int last) {
-  // What is free is the first itself, or follows upon one that is taken.
-  const auto rows = TRY(session.Query(
-      "SELECT MIN(c.port) FROM (SELECT ? AS port UNION ALL"
-      " SELECT port + 1 FROM ports WHERE node = ? AND port >= ? AND port < ?) c"
-      " WHERE NOT EXISTS (SELECT 1 FROM ports p WHERE p.node = ? AND p.port = c.port)",
-      first, node, first, last, node));
-  if (rows.at(0).IsNull(0)) return std::optional<int>{};
-  return std::optional(static_cast<int>(rows[0].Integer(0)));
 }
 
 }  // namespace
 
-Result<void> InstanceStore::ClaimCapacity(Session& session, const Instance& wanted) const {
-  // The node's row is the lock of all its capacity, and of its ports.
-  const auto node =
-      TRY(session.Query("SELECT cpu_limit, memory_limit_mb, disk_limit_gb FROM nodes"
-                        " WHERE name = ? AND state = 'created' FOR UPDATE",
-                        wanted.node));
-  if (node.empty()) return sf::Fail(Code::kNotFound, "node {} not found", wanted.node);
-  const auto used = TRY(session.Query(
-      "SELECT COALESCE(SUM(cpus), 0), COALESCE(SUM(memory_mb), 0), COALESCE(SUM(disk_gb), 0)"
-      " FROM instances WHERE node = ? AND state IN ('initial', 'creating', 'created',"
-      " 'delete-wait')",
-      wanted.node));
-  struct Room {
-    std::string_view noun;
-    std::int64_t wanted, used, limit;
-  };
-  const Room rooms[] = {
-      {"cpus", wanted.spec.cpus, used[0].Integer(0), node[0].Integer(0)},
-      {"MB of memory", wanted.spec.memory_mb, used[0].Integer(1), node[0].Integer(1)},
-      {"GB of disk", DiskTotalGb(wanted.spec), used[0].Integer(2), node[0].Integer(2)},
-  };
-  for (const Room& room : rooms) {
-    if (room.used + room.wanted > room.limit) {
-      return sf::Fail(Code::kNoCapacity, "node {} has no room for {} {}: {} of {} are taken",
-                      wanted.node, room.wanted, room.noun, room.used, room.limit);
+Result<std::vector<Neighbour>> InstanceStore::Tagged(const NamespaceId& name_space) const {
+  const auto rows = TRY(database_.Query(
+      "SELECT node, metadata FROM instances WHERE namespace = ?"
+      " AND state IN ('initial', 'creating', 'created') AND metadata LIKE '%\"tags\"%'",
+      name_space));
+  std::vector<Neighbour> neighbours;
+  for (const Row& row : rows) {
+    const json metadata = json::parse(row.Text(1), nullptr, /*allow_exceptions=*/false);
+    if (!metadata.is_object()) continue;
+    Neighbour neighbour{NodeId(row.Text(0)), {}};
+    for (const json& tag : metadata.value("tags", json::array())) {
+      if (tag.is_string()) neighbour.tags.push_back(tag.get<std::string>());
     }
+    neighbours.push_back(std::move(neighbour));
   }
-  return {};
-}
-
-Result<int> InstanceStore::ClaimPort(Session& session, const Instance& instance,
-                                     std::string_view purpose) const {
-  // A random one, as a port that was just given back may still be in use. It is nearly always free,
-  // so it is tried before anything is asked.
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  std::optional<int> port = std::uniform_int_distribution(ports_.first, ports_.last)(random);
-  for (int attempt = 0; attempt < kPortAttempts && port; ++attempt) {
-    const auto taken = session.Execute(
-        "INSERT INTO ports (node, port, instance_uuid, purpose) VALUES (?, ?, ?, ?)", instance.node,
-        *port, instance.uuid, purpose);
-    if (taken) return *port;
-    if (taken.error().code != Code::kConflict) return tl::unexpected(taken.error());
-    const int tried = *port;
-    port = TRY(FirstFreePort(session, instance.node, tried, ports_.last));
-    if (!port) port = TRY(FirstFreePort(session, instance.node, ports_.first, tried));
-  }
-  return sf::Fail(Code::kNoCapacity, "node {} has no free port between {} and {}", instance.node,
-                  ports_.first, ports_.last);
-}
-
-Result<Instance> InstanceStore::Create(const Instance& wanted, const json& placement_reason) {
-  return database_.Transaction<Instance>([&](Session& session) -> Result<Instance> {
-    Instance made = wanted;
-    const auto space = TRY(session.Query(
-        "SELECT 1 FROM namespaces WHERE name = ? AND state = 'created' LOCK IN SHARE MODE",
-        made.spec.name_space));
-    if (space.empty()) {
-      return sf::Fail(Code::kNotFound, "namespace {} not found", made.spec.name_space);
-    }
-    TRY(ClaimCapacity(session, made));
-    TRY(session.Execute(
-        "INSERT INTO instances (uuid, name, namespace, node, state, error_message, power_state,"
-        " cpus, memory_mb, disk_gb, spec, metadata, created_at, updated_at) VALUES (?, ?, ?, ?,"
-        " 'initial', '', 'initial', ?, ?, ?, ?, ?, UNIX_TIMESTAMP(NOW(6)), UNIX_TIMESTAMP(NOW(6)))",
-        made.uuid, made.spec.name, made.spec.name_space, made.node, made.spec.cpus,
-        made.spec.memory_mb, DiskTotalGb(made.spec), ToJson(made.spec).dump(),
-        made.metadata.dump()));
-    int position = 0;
-    for (InstanceDisk& disk : made.disks) {
-      if (!disk.url.empty()) {
-        disk.artifact = TRY(EnsureImageArtifact(session, made.spec.name_space, disk.url, false));
-      }
-      TRY(session.Execute(
-          "INSERT INTO instance_disks (instance_uuid, position, device, bus, type, size_gb, url,"
-          " artifact_uuid, blob_uuid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
-          made.uuid, position++, disk.device, disk.bus, disk.type, disk.size_gb, disk.url,
-          disk.artifact));
-    }
-    made.console_port = TRY(ClaimPort(session, made, "console"));
-    made.vdi_port = TRY(ClaimPort(session, made, "vdi"));
-    TRY(events_.Add(session, {.object_type = "instance",
-                              .object = made.uuid.value,
-                              .message = fmt::format("instance placed on {}", made.node),
-                              .extra = placement_reason}));
-    made.version = 1;
-    return made;
-  });
+  return neighbours;
 }
 
 Result<std::vector<Instance>> InstanceStore::List(const InstanceFilter& filter) const {
   const Where where = ToWhere(filter);
   const std::string order = " ORDER BY i.created_at, i.uuid";
-  const auto rows_and_disks =
-      TRY(database_.OnOneConnection<std::pair<std::vector<Row>, std::vector<Row>>>(
-          [&](Session& session) -> Result<std::pair<std::vector<Row>, std::vector<Row>>> {
-            auto rows =
-                TRY(session.QueryBound(std::string(kSelect) + where.sql + order, where.values));
-            auto disks = TRY(session.QueryBound(
-                "SELECT d.instance_uuid, d.device, d.bus, d.type, d.size_gb, d.url,"
-                " d.artifact_uuid, d.blob_uuid FROM instance_disks d"
-                " JOIN instances i ON i.uuid = d.instance_uuid WHERE " +
-                    where.sql + " ORDER BY d.instance_uuid, d.position",
-                where.values));
-            return std::pair(std::move(rows), std::move(disks));
-          }));
+  struct Found {
+    std::vector<Row> rows, disks;
+    std::vector<Interface> interfaces;
+  };
+  Found found = TRY(database_.OnOneConnection<Found>([&](Session& session) -> Result<Found> {
+    Found all;
+    all.rows = TRY(session.QueryBound(std::string(kSelect) + where.sql + order, where.values));
+    all.disks =
+        TRY(session.QueryBound("SELECT d.instance_uuid, d.device, d.bus, d.type, d.size_gb, d.url,"
+                               " d.artifact_uuid, d.blob_uuid FROM instance_disks d"
+                               " JOIN instances i ON i.uuid = d.instance_uuid WHERE " +
+                                   where.sql + " ORDER BY d.instance_uuid, d.position",
+                               where.values));
+    all.interfaces = TRY(SelectInterfaces(
+        session, "JOIN instances i ON i.uuid = f.instance_uuid WHERE " + where.sql, where.values));
+    return all;
+  }));
   std::vector<Instance> instances;
   std::map<std::string_view, std::size_t> position;
-  instances.reserve(rows_and_disks.first.size());
-  for (const Row& row : rows_and_disks.first) {
+  instances.reserve(found.rows.size());
+  for (const Row& row : found.rows) {
     position[row.Text(0)] = instances.size();
     instances.push_back(TRY(ToInstance(row)));
   }
-  for (const Row& row : rows_and_disks.second) {
-    const auto found = position.find(row.Text(0));
-    if (found == position.end()) continue;  // Made between the two queries.
-    instances[found->second].disks.push_back({row.Text(1), row.Text(2), row.Text(3), row.Integer(4),
+  // What was made between two of the queries has no instance here.
+  for (const Row& row : found.disks) {
+    const auto owner = position.find(row.Text(0));
+    if (owner == position.end()) continue;
+    instances[owner->second].disks.push_back({row.Text(1), row.Text(2), row.Text(3), row.Integer(4),
                                               row.Text(5), ArtifactId(row.Text(6)),
                                               BlobId(row.Text(7))});
+  }
+  for (Interface& interface : found.interfaces) {
+    const auto owner = position.find(interface.instance.value);
+    if (owner == position.end()) continue;
+    instances[owner->second].interfaces.push_back(std::move(interface));
   }
   return instances;
 }
@@ -271,7 +197,7 @@ Result<void> InstanceStore::RequestDelete(const InstanceId& id) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     const auto changed =
         TRY(session.Execute("UPDATE instances SET state = 'delete-wait', version = version + 1,"
-                            " updated_at = UNIX_TIMESTAMP(NOW(6))"
+                            " updated_at = UNIX_TIMESTAMP(NOW(6)), lost_from = ''"
                             " WHERE uuid = ? AND state NOT IN ('delete-wait', 'deleted')",
                             id));
     if (changed > 0) {
@@ -287,17 +213,22 @@ Result<void> InstanceStore::RequestDelete(const InstanceId& id) {
   });
 }
 
+Result<void> EndInstance(Session& session, EventStore& events, const InstanceId& id,
+                         std::string message) {
+  const auto changed = TRY(session.Execute(
+      "UPDATE instances SET state = 'deleted', power_state = 'off', version = version + 1,"
+      " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ? AND state = 'delete-wait'",
+      id));
+  if (changed == 0) return sf::Fail(Code::kConflict, "instance {} is not being deleted", id);
+  TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
+  TRY(DeleteInterfaces(session, events, id));
+  return events.Add(session,
+                    {.object_type = "instance", .object = id.value, .message = std::move(message)});
+}
+
 Result<void> InstanceStore::Deleted(const InstanceId& id) {
-  return database_.Transaction<void>([&](Session& session) -> Result<void> {
-    const auto changed = TRY(session.Execute(
-        "UPDATE instances SET state = 'deleted', power_state = 'off', version = version + 1,"
-        " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE uuid = ? AND state = 'delete-wait'",
-        id));
-    if (changed == 0) return sf::Fail(Code::kConflict, "instance {} is not being deleted", id);
-    TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
-    return events_.Add(
-        session, {.object_type = "instance", .object = id.value, .message = "instance deleted"});
-  });
+  return database_.Transaction<void>(
+      [&](Session& session) { return EndInstance(session, events_, id, "instance deleted"); });
 }
 
 Result<void> InstanceStore::WantPower(const InstanceId& id, bool on) {
@@ -329,6 +260,7 @@ Result<void> InstanceStore::ReplacePorts(const InstanceId& id) {
     TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
     TRY(ClaimPort(session, instance, "console"));
     TRY(ClaimPort(session, instance, "vdi"));
+    TRY(session.Execute("UPDATE instances SET version = version + 1 WHERE uuid = ?", id));
     return {};
   });
 }
@@ -346,6 +278,7 @@ Result<std::int64_t> InstanceStore::Reap(double age_s, int limit) {
   for (const Row& row : rows) {
     TRY(database_.Transaction<void>([&](Session& session) -> Result<void> {
       TRY(session.Execute("DELETE FROM instance_disks WHERE instance_uuid = ?", row.Text(0)));
+      TRY(session.Execute("DELETE FROM interfaces WHERE instance_uuid = ?", row.Text(0)));
       TRY(session.Execute("DELETE FROM events WHERE object_type = 'instance' AND object = ?",
                           row.Text(0)));
       TRY(session.Execute("DELETE FROM instances WHERE uuid = ? AND state = 'deleted'",

@@ -11,11 +11,24 @@ namespace {
 
 using nlohmann::json;
 
-// The names of the keys are joined by a byte that no name may hold.
+// Names are joined by a byte that no name may hold.
 constexpr std::string_view kSelect =
     "SELECT n.name, n.state, n.metadata, n.version,"
-    " GROUP_CONCAT(k.name ORDER BY k.name SEPARATOR ' ')"
+    " GROUP_CONCAT(k.name ORDER BY k.name SEPARATOR ' '),"
+    " (SELECT GROUP_CONCAT(t.trusted ORDER BY t.trusted SEPARATOR ' ')"
+    " FROM namespace_trust t WHERE t.namespace = n.name)"
     " FROM namespaces n LEFT JOIN namespace_keys k ON k.namespace = n.name";
+
+template <class Name>
+std::vector<Name> SplitNames(const std::string& joined) {
+  std::vector<Name> names;
+  for (std::size_t at = 0; at < joined.size();) {
+    const std::size_t end = std::min(joined.find(' ', at), joined.size());
+    names.emplace_back(joined.substr(at, end - at));
+    at = end + 1;
+  }
+  return names;
+}
 
 Namespace ToNamespace(const Row& row) {
   Namespace space;
@@ -23,12 +36,8 @@ Namespace ToNamespace(const Row& row) {
   space.state = row.Text(1);
   space.metadata = json::parse(row.Text(2), nullptr, /*allow_exceptions=*/false);
   space.version = row.Integer(3);
-  const std::string& names = row.Text(4);
-  for (std::size_t at = 0; at < names.size();) {
-    const std::size_t end = std::min(names.find(' ', at), names.size());
-    space.key_names.push_back(names.substr(at, end - at));
-    at = end + 1;
-  }
+  space.key_names = SplitNames<std::string>(row.Text(4));
+  space.trusted = SplitNames<NamespaceId>(row.Text(5));
   return space;
 }
 
@@ -40,11 +49,28 @@ Result<void> InsertKey(Session& session, const NamespaceId& name, const Namespac
   return {};
 }
 
+/// Its row changes with its keys and its trust: that is how other nodes come to know.
+Result<void> NoteChange(Session& session, const NamespaceId& name) {
+  TRY(session.Execute("UPDATE namespaces SET version = version + 1 WHERE name = ?", name));
+  return {};
+}
+
 /// Takes the row's lock, so that no key is added to a namespace while it is deleted.
 Result<void> LockLive(Session& session, const NamespaceId& name) {
   const auto rows = TRY(session.Query(
       "SELECT 1 FROM namespaces WHERE name = ? AND state = 'created' FOR UPDATE", name));
-  if (rows.empty()) return Fail(Code::kNotFound, "namespace {} not found", name);
+  if (rows.empty()) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
+  return {};
+}
+
+/// Whoever takes the name later is not who was trusted, and has trusted nobody.
+Result<void> EndAllTrust(Session& session, const NamespaceId& name) {
+  for (const Row& row : TRY(session.Query(
+           "SELECT namespace FROM namespace_trust WHERE trusted = ? ORDER BY namespace", name))) {
+    TRY(NoteChange(session, NamespaceId(row.Text(0))));
+  }
+  TRY(session.Execute("DELETE FROM namespace_trust WHERE namespace = ? OR trusted = ?", name,
+                      name));
   return {};
 }
 
@@ -93,7 +119,13 @@ Result<void> NamespaceStore::Delete(const NamespaceId& name) {
     if (const auto count = live.at(0).Integer(0); count > 0) {
       return Fail(Code::kConflict, "namespace {} still has {} instances", name, count);
     }
+    const auto networks = TRY(session.Query(
+        "SELECT COUNT(*) FROM networks WHERE namespace = ? AND state <> 'deleted'", name));
+    if (const auto count = networks.at(0).Integer(0); count > 0) {
+      return Fail(Code::kConflict, "namespace {} still has {} networks", name, count);
+    }
     TRY(session.Execute("DELETE FROM namespace_keys WHERE namespace = ?", name));
+    TRY(EndAllTrust(session, name));
     // What is left has failed; nobody could ask for its removal any more.
     TRY(
         session.Execute("UPDATE instances SET state = 'delete-wait', version = version + 1,"
@@ -115,15 +147,18 @@ Result<void> NamespaceStore::Delete(const NamespaceId& name) {
 Result<void> NamespaceStore::PutKey(const NamespaceId& name, const NamespaceKey& key) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     TRY(LockLive(session, name));
-    return InsertKey(session, name, key);
+    TRY(InsertKey(session, name, key));
+    return NoteChange(session, name);
   });
 }
 
 Result<void> NamespaceStore::DeleteKey(const NamespaceId& name, const std::string& key) {
-  const auto deleted = TRY(
-      database_.Execute("DELETE FROM namespace_keys WHERE namespace = ? AND name = ?", name, key));
-  if (deleted == 0) return Fail(Code::kNotFound, "key {} of namespace {} not found", key, name);
-  return {};
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    const auto deleted = TRY(
+        session.Execute("DELETE FROM namespace_keys WHERE namespace = ? AND name = ?", name, key));
+    if (deleted == 0) return Fail(Code::kNotFound, "key {} of namespace {} not found", key, name);
+    return NoteChange(session, name);
+  });
 }
 
 Result<std::vector<NamespaceKey>> NamespaceStore::Keys(const NamespaceId& name) const {
@@ -138,6 +173,41 @@ Result<std::vector<NamespaceKey>> NamespaceStore::Keys(const NamespaceId& name) 
     if (!row.IsNull(0)) keys.push_back({row.Text(0), row.Text(1), row.Text(2)});
   }
   return keys;
+}
+
+// Both rows are locked, so that neither namespace is deleted and made anew meanwhile.
+Result<void> NamespaceStore::Trust(const NamespaceId& name, const NamespaceId& other) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    TRY(LockLive(session, std::min(name, other)));
+    TRY(LockLive(session, std::max(name, other)));
+    const auto known = TRY(session.Query(
+        "SELECT 1 FROM namespace_trust WHERE namespace = ? AND trusted = ?", name, other));
+    if (!known.empty()) return {};
+    TRY(session.Execute("INSERT INTO namespace_trust (namespace, trusted) VALUES (?, ?)", name,
+                        other));
+    return NoteChange(session, name);
+  });
+}
+
+Result<void> NamespaceStore::EndTrust(const NamespaceId& name, const NamespaceId& other) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    TRY(LockLive(session, name));
+    const auto ended = TRY(session.Execute(
+        "DELETE FROM namespace_trust WHERE namespace = ? AND trusted = ?", name, other));
+    if (ended == 0) {
+      return Fail(Code::kNotFound, "namespace {:.63} not found among those that {} trusts", other,
+                  name);
+    }
+    return NoteChange(session, name);
+  });
+}
+
+Result<std::map<NamespaceId, std::set<NamespaceId>>> NamespaceStore::TrustedBy() const {
+  std::map<NamespaceId, std::set<NamespaceId>> trusted_by;
+  for (const Row& row : TRY(database_.Query("SELECT trusted, namespace FROM namespace_trust"))) {
+    trusted_by[NamespaceId(row.Text(0))].emplace(row.Text(1));
+  }
+  return trusted_by;
 }
 
 Result<void> NamespaceStore::SetMetadata(const NamespaceId& name, const std::string& key,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,7 +13,7 @@
 
 namespace sf::store {
 
-/// Namespaces and their keys.
+/// Namespaces, their keys, and whom they trust.
 ///
 /// Thread: HTTP or worker (blocks).
 class NamespaceStore {
@@ -22,7 +24,8 @@ class NamespaceStore {
   Result<void> Create(const NamespaceId& name, const std::optional<NamespaceKey>& key);
   Result<Namespace> Find(const NamespaceId& name) const;  ///< kNotFound; also deleted ones
   Result<std::vector<Namespace>> List() const;            ///< without deleted ones
-  /// With its artifacts, and with its instances in error; kConflict while it has others.
+  /// With its artifacts, and with its instances in error; kConflict while it has others, or
+  /// networks.
   Result<void> Delete(const NamespaceId& name);
 
   /// Adds the key or replaces the one of that name.
@@ -30,6 +33,13 @@ class NamespaceStore {
   Result<void> DeleteKey(const NamespaceId& name, const std::string& key);  ///< kNotFound
   /// The keys of a live namespace; kNotFound without one.
   Result<std::vector<NamespaceKey>> Keys(const NamespaceId& name) const;
+
+  /// From now on `name` trusts `other`, or no longer does. kNotFound without one of the two, or
+  /// without the trust that is to end.
+  Result<void> Trust(const NamespaceId& name, const NamespaceId& other);
+  Result<void> EndTrust(const NamespaceId& name, const NamespaceId& other);
+  /// Of each namespace that anybody trusts, who does.
+  Result<std::map<NamespaceId, std::set<NamespaceId>>> TrustedBy() const;
 
   /// Sets `key` of the metadata, or takes it out if `value` is unset.
   Result<void> SetMetadata(const NamespaceId& name, const std::string& key,

@@ -2,12 +2,20 @@
 #pragma once
 
 #include "node/store/artifact_store.h"
+#include "node/store/blob_store.h"
 #include "node/store/cluster_store.h"
 #include "node/store/database.h"
 #include "node/store/event_store.h"
+#include "node/store/image_source_store.h"
 #include "node/store/instance_store.h"
+#include "node/store/interface_store.h"
 #include "node/store/namespace_store.h"
+#include "node/store/network_store.h"
 #include "node/store/node_store.h"
+#include "node/store/role_store.h"
+#include "node/store/snapshot_store.h"
+#include "node/store/upload_store.h"
+#include "node/store/work_store.h"
 
 namespace sf::store {
 
@@ -17,18 +25,34 @@ struct Store {
       : database(std::move(options)),
         events(database, self),
         cluster(database),
-        nodes(database),
+        nodes(database, events),
+        role(database),
         namespaces(database),
+        networks(database, events),
+        interfaces(database, events),
         instances(database, events, ports),
-        artifacts(database, events) {}
+        artifacts(database, events),
+        blobs(database),
+        snapshots(database, events),
+        uploads(database),
+        work(database),
+        image_sources(database) {}
 
   Database database;
   EventStore events;
   ClusterStore cluster;
   NodeStore nodes;
+  RoleStore role;
   NamespaceStore namespaces;
+  NetworkStore networks;
+  InterfaceStore interfaces;
   InstanceStore instances;
   ArtifactStore artifacts;
+  BlobStore blobs;
+  SnapshotStore snapshots;
+  UploadStore uploads;
+  WorkStore work;
+  ImageSourceStore image_sources;
 };
 
 }  // namespace sf::store

@@ -63,12 +63,12 @@ TEST_CASE("ArtifactStore: a namespace sees its own and the shared ones", "[host]
   const ArtifactId shared =
       store.artifacts.Request(kSystemNamespace, "http://a/s", true, store.n1)->uuid;
   REQUIRE(store.artifacts.Request(kSystemNamespace, "http://a/p", false, store.n1));
-  const auto visible = store.artifacts.List({.visible_to = store.web});
+  const auto visible = store.artifacts.List({.visible_to = {store.web}});
   REQUIRE(visible->size() == 2);
   CHECK(visible->at(0).uuid == own);
   CHECK(visible->at(1).uuid == shared);
   CHECK(store.artifacts.List({.source_url = "http://a/s"})->size() == 1);
-  CHECK(store.artifacts.List({.visible_to = store.web, .source_url = "http://a/p"})->empty());
+  CHECK(store.artifacts.List({.visible_to = {store.web}, .source_url = "http://a/p"})->empty());
 }
 
 TEST_CASE("ArtifactStore: other bytes are a new version, the oldest ones go", "[host]") {
@@ -271,6 +271,87 @@ TEST_CASE("ArtifactStore: a blob is not reaped between its fetch and its version
     REQUIRE(store.Read(anew).versions.size() == 1);
     REQUIRE(store.artifacts.Delete(anew));
   }
+}
+
+TEST_CASE("ArtifactStore: so many versions are kept, whatever gaps there are", "[host]") {
+  ArtifactTest store;
+  const ArtifactId id = store.Request().uuid;
+  REQUIRE(store.artifacts.SetMaxVersions(id, 10));
+  for (const char letter : {'a', 'b', 'c', 'd'}) store.Fetched(letter);
+  REQUIRE(store.artifacts.DeleteVersion(id, 3));
+  CHECK(store.artifacts.DeleteVersion(id, 3).error().code == Code::kNotFound);
+  REQUIRE(store.artifacts.SetMaxVersions(id, 2));
+  const Artifact left = store.Read(id);
+  REQUIRE(left.versions.size() == 2);
+  CHECK(left.versions[0].index == 2);
+  CHECK(left.versions[1].index == 4);
+}
+
+TEST_CASE("ArtifactStore: two that delete the last two versions delete the artifact", "[host]") {
+  ArtifactTest store;
+  const ArtifactId id = store.Request().uuid;
+  store.Fetched('a');
+  store.Fetched('b');
+  const auto results = Race(2, [&](int i) { return store.artifacts.DeleteVersion(id, i + 1); });
+  CHECK(Succeeded(results) == 2);
+  CHECK(store.Read(id).state == "deleted");
+}
+
+TEST_CASE("ArtifactStore: what is published is the newest version, once", "[host]") {
+  ArtifactTest store;
+  const BlobId a = store.blobs.Store(store.n1, BlobOf('a'))->uuid;
+  const BlobId b = store.blobs.Store(store.n1, BlobOf('b'))->uuid;
+  const store::Publication of_a = {store.web, "label", "sf://label/web/x", a, false, "labelled"};
+  store::Publication of_b = of_a;
+  of_b.blob = b;
+  CHECK(Succeeded(Race(4, [&](int) { return store.artifacts.Publish(of_a); })) == 4);
+  const Artifact label = store.artifacts.Publish(of_b).value();
+  CHECK(label.state == "created");
+  CHECK(label.type == "label");
+  CHECK_FALSE(label.shared);
+  REQUIRE(label.versions.size() == 2);
+  CHECK(label.versions[0].blob.uuid == a);
+  CHECK(label.versions[1].blob.uuid == b);
+  CHECK(store.Messages(label.uuid) == std::vector<std::string>{"labelled", "labelled"});
+
+  of_b.blob = BlobId("none");
+  CHECK(store.artifacts.Publish(of_b).error().code == Code::kNotFound);
+  of_b = of_a;
+  of_b.name_space = NamespaceId("none");
+  CHECK(store.artifacts.Publish(of_b).error().code == Code::kNotFound);
+  of_b = of_a;
+  of_b.type = "image";
+  CHECK(store.artifacts.Publish(of_b)->uuid != label.uuid);
+}
+
+// Nothing but the copies that nodes have is left of it when its own artifact is gone.
+TEST_CASE("ArtifactStore: an image that only a label refers to is not evicted", "[host]") {
+  ArtifactTest store;
+  store.Request();
+  store.Fetched('a');
+  CHECK(store.artifacts.DigestsUsedOn(store.n1)->empty());
+  const BlobId blob = store.blobs.List({})->at(0).blob.uuid;
+  const ArtifactId label = store.artifacts
+                               .Publish({.name_space = store.web,
+                                         .type = "label",
+                                         .source_url = "sf://label/web/x",
+                                         .blob = blob,
+                                         .message = "label set"})
+                               ->uuid;
+  CHECK(store.artifacts.DigestsUsedOn(store.n1)->contains(std::string(64, 'a')));
+  REQUIRE(store.artifacts.Delete(label));
+  CHECK(store.artifacts.DigestsUsedOn(store.n1)->empty());
+}
+
+TEST_CASE("ArtifactStore: sharing and metadata", "[host]") {
+  ArtifactTest store;
+  const ArtifactId id = store.Request().uuid;
+  REQUIRE(store.artifacts.Share(id, true));
+  REQUIRE(store.artifacts.Share(id, true));
+  CHECK(store.Read(id).shared);
+  CHECK(store.Messages(id) == std::vector<std::string>{"shared", "fetch requested"});
+  REQUIRE(store.artifacts.SetMetadata(id, "os", "debian"));
+  CHECK(store.Read(id).metadata == nlohmann::json({{"os", "debian"}}));
 }
 
 }  // namespace

@@ -305,6 +305,32 @@ TEST_CASE("Database: connections that went stale while idle are no error", "[hos
   CHECK(database.Value("a") == 8);
 }
 
+// Each idle connection would be asked first whether it still lives, for a whole timeout, and who
+// waits for a connection would wait for another.
+TEST_CASE("Database: while the server is frozen nobody waits much longer than patience", "[host]") {
+  constexpr int kCallers = 12;
+  Counters database(Fresh(3s, 4));
+  (void)Race(4, [&](int) { return database.Query("SELECT SLEEP(0.1)"); });
+  std::this_thread::sleep_for(600ms);
+  SharedMariaDb().Freeze();
+  const auto took = Race(kCallers, [&](int) {
+    const auto begun = Clock::now();
+    const auto done = database.Transaction<void>([](Session& session) -> Result<void> {
+      TRY(session.Execute(kIncrement, "a"));
+      return {};
+    });
+    return std::pair(Clock::now() - begun, done ? Code::kInternal : done.error().code);
+  });
+  SharedMariaDb().Thaw();
+  for (const auto& [time, code] : took) {
+    CHECK(code == Code::kUnavailable);
+    CHECK(time < 5s);
+  }
+  CHECK(database.Value("a") == 0);
+  REQUIRE(database.Execute(kIncrement, "a"));
+  CHECK(database.Value("a") == 1);
+}
+
 TEST_CASE("Database: its connections are bounded", "[host]") {
   constexpr int kConnections = 3;
   Counters database(Fresh(300ms, kConnections));

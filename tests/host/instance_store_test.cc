@@ -44,7 +44,8 @@ TEST_CASE("InstanceStore: what was asked for comes back whole", "[host]") {
   wanted.spec.user_data = std::string(60'000, 'A');
   wanted.spec.side_channels = {"one", "two"};
   wanted.metadata = {{"{{template}}", "<xml>\n\U0001F600"}, {"null", std::string("a\0b", 3)}};
-  const auto made = store.instances.Create(wanted, {{"reason", "most room"}});
+  const auto made = store.instances.Create(
+      wanted, {.ranked = {{store.n1, "most room"}}, .reasons = {{"left_out", {"n2"}}}});
   REQUIRE(made);
   const Instance read = store.Get(wanted.uuid);
   CHECK(ToJson(read.spec) == ToJson(wanted.spec));
@@ -60,8 +61,11 @@ TEST_CASE("InstanceStore: what was asked for comes back whole", "[host]") {
   CHECK(read.disks[0].size_gb == 2);
   CHECK(read.disks[0].url == TestStore::kUrl);
   CHECK(read.disks[0].artifact == made->disks[0].artifact);
-  CHECK(store.events.List("instance", wanted.uuid.value, "", 9).value().at(0).extra ==
-        nlohmann::json{{"reason", "most room"}});
+  const Event placed = store.events.List("instance", wanted.uuid.value, "", 9).value().at(0);
+  CHECK(placed.message == "instance placed on n1: most room");
+  CHECK(placed.extra == nlohmann::json{{"node", "n1"},
+                                       {"left_out", {"n2"}},
+                                       {"passed_over", nlohmann::json::array()}});
 }
 
 TEST_CASE("InstanceStore: sixteen that race for room for five get five", "[host]") {
@@ -70,7 +74,7 @@ TEST_CASE("InstanceStore: sixteen that race for room for five get five", "[host]
                                              {{99, 5 * 64 + 63, 99}, "MB of memory"},
                                              {{99, 10'000, 5 * 2 + 1}, "GB of disk"}}));
   TestStore store(room);
-  const auto results = Race(16, [&](int) { return store.instances.Create(store.Wanted(), {}); });
+  const auto results = Race(16, [&](int) { return store.Record(store.Wanted()); });
   CHECK(Succeeded(results) == 5);
   for (const auto& result : results) {
     if (result) continue;
@@ -86,16 +90,16 @@ TEST_CASE("InstanceStore: room comes back with deletion and failure", "[host]") 
   TestStore store({1, 10'000, 10'000});
   const InstanceId first = store.Make();
   REQUIRE(store.instances.RequestDelete(first));
-  CHECK(CodeOf(store.instances.Create(store.Wanted(), {})) == Code::kNoCapacity);
+  CHECK(CodeOf(store.Record(store.Wanted())) == Code::kNoCapacity);
   REQUIRE(store.instances.Deleted(first));
   const InstanceId second = store.Make();
   REQUIRE(store.instances.Fail(second, "broken"));
-  CHECK(store.instances.Create(store.Wanted(), {}));
+  CHECK(store.Record(store.Wanted()));
 }
 
 TEST_CASE("InstanceStore: ports are unique on a node, to the last one", "[host]") {
   TestStore store({99, 9999, 9999}, {.first = 31000, .last = 31015});
-  const auto results = Race(9, [&](int) { return store.instances.Create(store.Wanted(), {}); });
+  const auto results = Race(9, [&](int) { return store.Record(store.Wanted()); });
   CHECK(Succeeded(results) == 8);
   std::set<int> ports;
   for (const auto& result : results) {
@@ -115,23 +119,24 @@ TEST_CASE("InstanceStore: nothing is written for a namespace or node that is gon
   TestStore store;
   Instance homeless = store.Wanted();
   homeless.spec.name_space = NamespaceId("nowhere");
-  CHECK(CodeOf(store.instances.Create(homeless, {})) == Code::kNotFound);
+  CHECK(CodeOf(store.Record(homeless)) == Code::kNotFound);
   Instance lost = store.Wanted();
   lost.node = NodeId("n2");
-  CHECK(CodeOf(store.instances.Create(lost, {})) == Code::kNotFound);
+  CHECK(CodeOf(store.Record(lost)) == Code::kNoCapacity);
   REQUIRE(store.nodes.SetState(store.n1, "stopping"));
-  CHECK(CodeOf(store.instances.Create(store.Wanted(), {})) == Code::kNotFound);
+  CHECK(CodeOf(store.Record(store.Wanted())) == Code::kNoCapacity);
   REQUIRE(store.namespaces.Delete(store.web));
-  CHECK(CodeOf(store.instances.Create(store.Wanted(), {})) == Code::kNotFound);
-  for (const char* table : {"instances", "instance_disks", "ports", "artifacts", "events"}) {
+  CHECK(CodeOf(store.Record(store.Wanted())) == Code::kNotFound);
+  for (const char* table : {"instances", "instance_disks", "ports", "artifacts"}) {
     CHECK(store.Count(fmt::format("SELECT COUNT(*) FROM {}", table)) == 0);
   }
+  CHECK(store.Count("SELECT COUNT(*) FROM events WHERE object_type = 'instance'") == 0);
 }
 
 TEST_CASE("InstanceStore: a UUID is used once", "[host]") {
   TestStore store;
   const Instance wanted = store.Wanted();
-  const auto results = Race(4, [&](int) { return store.instances.Create(wanted, {}); });
+  const auto results = Race(4, [&](int) { return store.Record(wanted); });
   CHECK(Succeeded(results) == 1);
   for (const auto& result : results) {
     if (!result) CHECK(result.error().code == Code::kConflict);
@@ -141,7 +146,7 @@ TEST_CASE("InstanceStore: a UUID is used once", "[host]") {
 
 TEST_CASE("InstanceStore: instances that race on one URL share one artifact", "[host]") {
   TestStore store;
-  const auto results = Race(8, [&](int) { return store.instances.Create(store.Wanted(), {}); });
+  const auto results = Race(8, [&](int) { return store.Record(store.Wanted()); });
   REQUIRE(Succeeded(results) == 8);
   for (const auto& made : results) CHECK(made->disks[0].artifact == results[0]->disks[0].artifact);
   CHECK(store.Count("SELECT COUNT(*) FROM artifacts") == 1);
@@ -251,7 +256,7 @@ TEST_CASE("InstanceStore: a failed image fails those that wait for it, here", "[
       {NodeId("n2"), "10.0.0.2", "n2", "z", "1", "created", 0, {9, 999, 99}, {}}));
   Instance elsewhere = store.Wanted(url);
   elsewhere.node = NodeId("n2");
-  REQUIRE(store.instances.Create(elsewhere, {}));
+  REQUIRE(store.Record(elsewhere));
   const InstanceId initial = store.Make(url), creating = store.Make(url), built = store.Make(url);
   const InstanceId deleting = store.Make(url), other = store.Make();
   REQUIRE(store.instances.Claim(creating));

@@ -51,6 +51,31 @@ TEST_CASE("NamespaceStore: keys are added, replaced and deleted", "[host]") {
   CHECK(store.namespaces.Keys(NamespaceId("none")).error().code == Code::kNotFound);
 }
 
+TEST_CASE("NamespaceStore: whom it trusts is said once, and ends with either", "[host]") {
+  TestStore store;
+  const NamespaceId ops("ops");
+  CHECK(store.namespaces.Trust(store.web, ops).error().code == Code::kNotFound);
+  REQUIRE(store.namespaces.Create(ops, std::nullopt));
+  REQUIRE(store.namespaces.Trust(store.web, ops));
+  const auto version = store.namespaces.Find(store.web)->version;
+  REQUIRE(store.namespaces.Trust(store.web, ops));
+  CHECK(store.namespaces.Find(store.web)->version == version);
+  CHECK(store.namespaces.Find(store.web)->trusted == std::vector{ops});
+  CHECK(store.namespaces.Find(ops)->trusted.empty());
+  CHECK(store.namespaces.TrustedBy()->at(ops) == std::set{store.web});
+  CHECK(store.namespaces.EndTrust(ops, store.web).error().code == Code::kNotFound);
+  REQUIRE(store.namespaces.EndTrust(store.web, ops));
+  CHECK(store.namespaces.EndTrust(store.web, ops).error().code == Code::kNotFound);
+
+  // One that is made anew under an old name is somebody else.
+  for (const NamespaceId& gone : {ops, store.web}) {
+    REQUIRE(store.namespaces.Trust(store.web, ops));
+    REQUIRE(store.namespaces.Delete(gone));
+    REQUIRE(store.namespaces.Create(gone, std::nullopt));
+    CHECK(store.namespaces.TrustedBy()->empty());
+  }
+}
+
 TEST_CASE("NamespaceStore: eight writers of different keys of metadata keep all", "[host]") {
   TestStore store;
   const auto written = Race(8, [&](int i) {
@@ -102,11 +127,11 @@ TEST_CASE("NamespaceStore: of a create and a deletion that race one finds the ot
     wanted.spec.name_space = name;
     const auto results = Race(2, [&](int i) -> Result<void> {
       if (i == 0) return store.namespaces.Delete(name);
-      TRY(store.instances.Create(wanted, {}));
+      TRY(store.Record(wanted));
       return {};
     });
     CHECK(Succeeded(results) == 1);
-    CHECK(store.artifacts.List({.visible_to = name})->size() == (results[1] ? 1 : 0));
+    CHECK(store.artifacts.List({.visible_to = {name}})->size() == (results[1] ? 1 : 0));
   }
 }
 

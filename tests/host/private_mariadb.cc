@@ -137,6 +137,8 @@ void PrivateMariaDb::Start() {
 
 void PrivateMariaDb::Stop() { End(SIGTERM); }
 void PrivateMariaDb::Kill() { End(SIGKILL); }
+void PrivateMariaDb::Freeze() { kill(pid_, SIGSTOP); }
+void PrivateMariaDb::Thaw() { kill(pid_, SIGCONT); }
 
 void PrivateMariaDb::End(int signal) {
   if (pid_ == 0) return;

@@ -22,6 +22,9 @@ class PrivateMariaDb {
   void Start();  ///< returns when it answers; nothing to do if it runs
   void Stop();   ///< in order; its clients are told
   void Kill();   ///< as a crash would
+  /// It answers nothing, but its kernel goes on taking connections.
+  void Freeze();
+  void Thaw();
   int port() const { return port_; }
 
   /// Options that lead to a new and empty database.

@@ -45,7 +45,7 @@ TEST_CASE("Migrate: waits for another daemon for longer than one statement may t
   DatabaseOptions options = SharedMariaDb().FreshDatabase();
   Database other(options);
   options.statement_timeout = 2s;
-  options.patience = 1s;
+  options.patience = 2s;
   Database database(options);
   Result<Migration> migrated;
   std::latch held(2);

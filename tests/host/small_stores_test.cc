@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // EventStore, NodeStore and ClusterStore, a few lines each.
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/host/test_store.h"
@@ -41,6 +43,7 @@ TEST_CASE("EventStore: newest first, of the type asked for, as many as asked for
 
 TEST_CASE("EventStore: old ones go, the oldest first", "[host]") {
   TestStore store;
+  REQUIRE(store.database.Execute("DELETE FROM events"));  // the node's own, of its start
   const auto add = [&](const char* message) {
     REQUIRE(store.events.Add({.object_type = "node", .object = "n", .message = message}));
   };
@@ -81,16 +84,112 @@ TEST_CASE("NodeStore: a heartbeat says when, and what there is room for", "[host
   TestStore store;
   store.Age("nodes", "heartbeat", 100);
   const double before = store.nodes.Find(store.n1)->last_seen;
-  REQUIRE(store.nodes.Heartbeat(store.n1, {1, 2, 3}));
+  REQUIRE(store.nodes.Heartbeat(store.n1, {1, 2, 3}, "ring"));
   const NodeRecord node = store.nodes.Find(store.n1).value();
   CHECK(node.last_seen > before + 99);
   CHECK(node.limit.disk_gb == 3);
+  CHECK(node.key_ring == "ring");
+  CHECK(node.silent_for < 10);
   REQUIRE(store.nodes.SetState(store.n1, "stopped"));
   CHECK(store.nodes.Find(store.n1)->state == "stopped");
   REQUIRE(store.nodes.Register(node));
   CHECK(store.nodes.Find(store.n1)->state == "created");
   REQUIRE(store.nodes.SetState(store.n1, "deleted"));
   CHECK(store.nodes.List()->empty());
+}
+
+TEST_CASE("NodeStore: what is lost is put in error by the holder of the role alone", "[host]") {
+  TestStore store;
+  const InstanceId running = store.MakeBuilt(), waiting = store.Make(), broken = store.Make();
+  REQUIRE(store.instances.Fail(broken, "broken"));
+  REQUIRE(store.role.Claim(NodeId("n2"), 0));
+  const auto declare = [&](double silence, const char* holder, std::uint64_t term) {
+    return store.nodes.DeclareLost(store.n1, silence, NodeId(holder), term);
+  };
+  CHECK(declare(30, "n2", 1).error().code == Code::kConflict);  // it has been heard of
+  store.Age("nodes", "heartbeat", 100);
+  CHECK(declare(30, "n2", 0).error().code == Code::kConflict);
+  CHECK(declare(30, "n3", 1).error().code == Code::kConflict);
+  CHECK(store.State(running) == InstanceState::kCreated);
+  CHECK(declare(30, "n2", 1).value() == 2);
+  CHECK(declare(30, "n2", 1).value() == 0);
+  CHECK(store.Get(running).lost_from == InstanceState::kCreated);
+  CHECK(store.Get(running).error_message.starts_with("node n1 lost: it has been silent for 100 s"));
+  // Nobody may have their room.
+  CHECK(store.nodes.Find(store.n1)->used.cpus == 2);
+
+  REQUIRE(store.nodes.TakeBack(running));
+  REQUIRE(store.nodes.TakeBack(waiting));
+  CHECK(store.nodes.TakeBack(running).error().code == Code::kConflict);
+  CHECK(store.nodes.TakeBack(broken).error().code == Code::kConflict);
+  CHECK(store.State(running) == InstanceState::kCreated);
+  CHECK(store.State(waiting) == InstanceState::kInitial);
+  CHECK(store.Get(running).error_message.empty());
+  CHECK(store.Get(broken).error_message == "broken");
+
+  REQUIRE(store.nodes.SetState(store.n1, "stopped"));
+  CHECK(declare(30, "n2", 1).error().code == Code::kConflict);
+}
+
+TEST_CASE("NodeStore: with a node its instances are deleted, and all that they had is free",
+          "[host]") {
+  TestStore store;
+  const InstanceId running = store.MakeBuilt(), waiting = store.Make(), failed = store.Make();
+  REQUIRE(store.instances.Fail(failed, "broken"));
+  REQUIRE(store.instances.RequestDelete(waiting));
+  REQUIRE(store.nodes.SetMetadata(store.n1, "rack", 1));
+  CHECK(store.nodes.Delete(store.n1).error().code == Code::kConflict);
+  CHECK(store.State(running) == InstanceState::kCreated);
+  const NodeRecord node = store.nodes.Find(store.n1).value();
+  store.Age("nodes", "heartbeat", 31);
+  REQUIRE(store.nodes.Delete(store.n1));
+  for (const InstanceId& id : {running, waiting, failed}) {
+    CHECK(store.State(id) == InstanceState::kDeleted);
+    CHECK(store.events.List("instance", id.value, "", 1)->at(0).message ==
+          "instance deleted with node n1");
+  }
+  CHECK(store.Count("SELECT COUNT(*) FROM ports") == 0);
+  CHECK(store.nodes.Find(store.n1).error().code == Code::kNotFound);
+  CHECK(store.nodes.Delete(store.n1).error().code == Code::kNotFound);
+  CHECK(store.nodes.Heartbeat(store.n1, {}, "").error().code == Code::kNotFound);
+  REQUIRE(store.nodes.Register(node));
+  CHECK(store.nodes.Find(store.n1)->metadata.empty());
+  // One that has said that it stops needs no waiting.
+  REQUIRE(store.nodes.SetState(store.n1, "stopped"));
+  CHECK(store.nodes.Delete(store.n1));
+}
+
+TEST_CASE("WorkStore: what is built, deleted, fetched and served, and nothing that is done",
+          "[host]") {
+  TestStore store;
+  const auto operations = [&] {
+    std::vector<std::string> lines;
+    const auto listed = store.work.List().value();
+    for (const store::Work& work : listed) {
+      CHECK(work.node == store.n1);
+      CHECK(work.pid == ::getpid());
+      CHECK(work.since > 1'600'000'000);
+      lines.push_back(work.object.substr(0, work.object.find('/')) + " " + work.operation);
+    }
+    return lines;
+  };
+  using Lines = std::vector<std::string>;
+  CHECK(operations().empty());
+  const InstanceId id = store.Make();
+  const InstanceId twin = store.Make();  // of the same image, which is fetched once
+  CHECK(operations() == Lines{"artifact fetch"});
+  REQUIRE(store.artifacts.RecordFetched(store.kUrl, BlobOf('a'), ""));
+  CHECK(operations().empty());
+  REQUIRE(store.instances.Claim(id));
+  CHECK(operations() == Lines{"instance build"});
+  REQUIRE(store.instances.Built(store.Get(id), {BlobOf('a').sha256}, store.Created(id)));
+  CHECK(operations().empty());
+  REQUIRE(store.instances.RequestDelete(id));
+  CHECK(operations() == Lines{"instance delete"});
+  REQUIRE(store.instances.Deleted(id));
+  REQUIRE(store.artifacts.Request(store.web, store.kUrl, false, store.n1));
+  REQUIRE(store.role.Claim(store.n1, 0));
+  CHECK(operations() == Lines{"artifact fetch", "role serve"});
 }
 
 TEST_CASE("ClusterStore: those who make a setting at once agree on it", "[host]") {
@@ -101,6 +200,17 @@ TEST_CASE("ClusterStore: those who make a setting at once agree on it", "[host]"
   for (const auto& value : values) CHECK(*value == *values[0]);
   CHECK(store.cluster.GetOrMake("secret", "later").value() == *values[0]);
   CHECK_FALSE(store.cluster.GetOrMake("long", std::string(300, 'x')));
+}
+
+TEST_CASE("ClusterStore: of those who replace a setting at once one does, and the others are told",
+          "[host]") {
+  TestStore store;
+  REQUIRE(store.cluster.GetOrMake("keys", "old"));
+  const auto results =
+      Race(8, [&](int i) { return store.cluster.Replace("keys", "old", fmt::format("{}", i)); });
+  CHECK(Succeeded(results) == 1);
+  CHECK(store.cluster.Get("keys").value() != "old");
+  CHECK(store.cluster.Get("none").error().code == Code::kNotFound);
 }
 
 }  // namespace

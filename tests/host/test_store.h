@@ -81,8 +81,26 @@ struct TestStore : store::Store {
     wanted.disks = {{"vda", "virtio", "disk", 2, url, {}, {}}};
     return wanted;
   }
+  void AddNode(const char* name, Capacity room) {
+    REQUIRE(nodes.Register({.name = NodeId(name),
+                            .ip = "10.0.0.9",
+                            .fqdn = name,
+                            .zone = "z",
+                            .release = "1",
+                            .limit = room,
+                            .used = {}}));
+  }
+  static Placement Ranked(const std::vector<std::string>& names) {
+    Placement placement;
+    for (const std::string& name : names) placement.ranked.push_back({NodeId(name), "because"});
+    return placement;
+  }
+  /// On the node that it names.
+  Result<Instance> Record(const Instance& wanted) {
+    return instances.Create(wanted, {.ranked = {{wanted.node, "the test says so"}}, .reasons = {}});
+  }
   InstanceId Make(const std::string& url = kUrl) {
-    const auto made = instances.Create(Wanted(url), {});
+    const auto made = Record(Wanted(url));
     INFO((made ? "" : made.error().message));
     REQUIRE(made);
     return made->uuid;

@@ -73,6 +73,10 @@ TEST_CASE("Config: with a database alone, everything else has a default", "[conf
   CHECK(config.node_mesh_nic == "eth0");
   CHECK(config.api_addresses == std::vector<std::string>{"192.0.2.7", "127.0.0.1"});
   CHECK(config.api_port == 13000);
+  CHECK(config.gossip_port == 13002);
+  CHECK(config.mesh_port == 4789);
+  CHECK(config.gossip_seeds.empty());
+  CHECK(config.gossip_key_file.empty());
   CHECK(config.max_body == 1024 * 1024);
   CHECK(config.zone == "default");
   CHECK(config.storage_path == "/srv/shakenfist");
@@ -98,6 +102,16 @@ TEST_CASE("Config: a flag wins over the environment, that over the file, that ov
   CHECK(read->config.zone == "environment");
   CHECK(read->config.api_port == 3);
   CHECK(read->config.api_threads == 16);
+}
+
+TEST_CASE("Config: a seed is an address, with a port if it is not the usual one", "[config]") {
+  const auto read =
+      Read({"run", "--sql-url", kUrl, "--gossip-seeds", "192.0.2.1, 192.0.2.2:14000"});
+  REQUIRE(read);
+  const auto& seeds = read->config.gossip_seeds;
+  REQUIRE(seeds.size() == 2);
+  CHECK((seeds[0].ip == "192.0.2.1" && seeds[0].port == 0));
+  CHECK((seeds[1].ip == "192.0.2.2" && seeds[1].port == 14000));
 }
 
 TEST_CASE("Config: what follows from another option follows what was given", "[config]") {
@@ -203,12 +217,35 @@ TEST_CASE("Config: a value out of range is an error that names where it came fro
       {"--console-ports", "30000", "is not a range of ports"},
       {"--console-ports", "40000-30000", "is not a range of ports"},
       {"--console-ports", "1-2-3", "is not a range of ports"},
+      {"--gossip-seeds", "192.0.2.1,there", "'there' is not an IPv4 address"},
+      {"--gossip-seeds", "192.0.2.1:0", "is not a whole number from 1 to 65535"},
+      {"--gossip-key-file", "keys", "is not a path from the root"},
       {"--console-address", "::x", "is not an IPv4 or IPv6 address"},
   }));
   const std::string error = ErrorOf({"run", "--sql-url", kUrl, bad.flag + "=" + bad.value});
   CAPTURE(bad.flag, bad.value, error);
   CHECK(error.starts_with(bad.flag + ": "));
   CHECK(error.find(bad.reason) != std::string::npos);
+}
+
+TEST_CASE("Config: what networks and their guests are given", "[config]") {
+  HostFacts host = Host();
+  host.dns_server = "192.0.2.53";
+  host.egress_nic = "eth1";
+  const auto read = Read({"run", "--sql-url", kUrl}, {}, "", host);
+  REQUIRE(read);
+  CHECK(ToString(read->config.floating_network) == "192.168.20.0/24");
+  CHECK(read->config.node_egress_nic == "eth1");
+  CHECK(read->config.dns_server == "192.0.2.53");
+  CHECK(Read({"run", "--sql-url", kUrl, "--dns-server", ""}, {}, "", host)->config.dns_server ==
+        "");
+  CHECK(Read({"run", "--sql-url", kUrl})->config.dns_server == "");
+  for (const char* block : {"10.0.0.1/24", "10.0.0.0/30", "front", ""}) {
+    CAPTURE(block);
+    CHECK(ErrorOf({"run", "--sql-url", kUrl, "--floating-network", block})
+              .starts_with("--floating-network: "));
+  }
+  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--dns-server", "front"}).starts_with("--dns-server: "));
 }
 
 TEST_CASE("Config: what is needed and cannot be found is asked for", "[config]") {
@@ -229,6 +266,10 @@ TEST_CASE("Config: what is needed and cannot be found is asked for", "[config]")
 TEST_CASE("Config: options that contradict each other are an error", "[config]") {
   CHECK(ErrorOf({"run", "--sql-url", kUrl, "--api-port", "30001"}) ==
         "API_PORT 30001 lies in CONSOLE_PORTS 30000-39999: move one of them");
+  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--gossip-port", "30001"}) ==
+        "GOSSIP_PORT 30001 lies in CONSOLE_PORTS 30000-39999: move one of them");
+  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--gossip-port", "13000"}) ==
+        "API_PORT and GOSSIP_PORT are both 13000: move one of them");
   CHECK(ErrorOf({"run", "--zone", "a", "--zone", "b"}).starts_with("--zone: "));
 }
 

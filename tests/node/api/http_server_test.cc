@@ -39,6 +39,7 @@ struct Served {
     const auto listening = server.Listen();
     INFO((listening ? "" : listening.error().message));
     REQUIRE(listening);
+    server.Start();
   }
   HttpServer server;
 };

@@ -94,7 +94,13 @@ TEST_CASE("ParseInstanceRequest: each refusal names the field") {
       Bad{"/configdrive", "floppy", "configdrive"},
       Bad{"/metadata", "x", "metadata is not an object"},
       Bad{"/metadata", json({{"k", ""}}), "metadata k has no value"},
-      Bad{"/metadata", json({{"tags", "a"}}), "metadata tags is not a list"},
+      Bad{"/metadata", json({{"tags", "a"}}), "metadata tags is not a list of strings"},
+      Bad{"/metadata", json({{"tags", {"a", 1}}}), "metadata tags is not a list of strings"},
+      Bad{"/metadata", json({{"affinity", {"a"}}}), "metadata affinity is not an object"},
+      Bad{"/metadata", json({{"affinity", {{"a", 1.5}}}}),
+          "metadata affinity a is not a whole number from -1000000 to 1000000"},
+      Bad{"/metadata", json({{"affinity", {{"a", UINT64_MAX - 4}}}}),
+          "metadata affinity a is not a whole number from -1000000 to 1000000"},
       Bad{"/metadata", json({{"affinity", {{"a", "b"}}}}),
           "metadata affinity a is not a whole number"},
       Bad{"/side_channels", json({"a/b"}), "side_channels"},
@@ -109,12 +115,19 @@ TEST_CASE("ParseInstanceRequest: each refusal names the field") {
 
 TEST_CASE("ParseInstanceRequest: what does not exist, or is another's, is not found") {
   json body = ClientBody();
-  SECTION("a namespace of somebody else") { body["namespace"] = "other"; }
-  SECTION("a label") { body["disk"][0]["base"] = "label:golden"; }
-  SECTION("a network") { body["network"] = json::array({{{"network_uuid", "front"}}}); }
+  body["namespace"] = "other";
   const Error error = Refusal(body);
   CHECK(error.code == Code::kNotFound);
   CHECK_THAT(error.message, Catch::Contains("not found"));
+}
+
+TEST_CASE("ParseInstanceRequest: what the cloud keeps itself is looked up by others") {
+  json body = ClientBody();
+  body["disk"] = json::array({{{"base", "label:golden"}}});
+  const auto instance = ParseInstanceRequest(body, kTeam);
+  REQUIRE(instance);
+  CHECK(instance->disks[0].url.empty());
+  CHECK(instance->spec.disks[0].base == "label:golden");
 }
 
 TEST_CASE("ParseInstanceRequest: strangers' texts of any content survive the database's JSON") {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "node/api/file_descriptor.h"
+#include "node/base/file_descriptor.h"
 
 namespace sf::api {
 

@@ -28,6 +28,17 @@ const ActualDomain kCutOff{"crashed", /*running=*/false, /*off_on_purpose=*/fals
 
 TEST_CASE("Plan: nothing wanted and nothing there needs nothing") { CHECK(Plan({}, {}).empty()); }
 
+TEST_CASE("Plan: a snapshot is taken as its domain is: running, or not, or gone") {
+  Desired desired{{InState(InstanceState::kCreated)}, {}};
+  desired.snapshots = {kId};
+  Actual actual;
+  actual.domains[kId] = kOn;
+  CHECK(Plan(desired, actual) == std::vector<Action>{TakeSnapshots{kId, /*running=*/true}});
+  desired.instances = {};
+  actual.domains.clear();
+  CHECK(Plan(desired, actual) == std::vector<Action>{TakeSnapshots{kId, /*running=*/false}});
+}
+
 TEST_CASE("Plan: an instance waits for its image, which is fetched first") {
   const auto state = GENERATE(InstanceState::kInitial, InstanceState::kCreating);
   const Desired desired{{InState(state)}, {{kUrl, /*recorded=*/false}}};
@@ -66,6 +77,19 @@ TEST_CASE("Plan: an instance whose QEMU or host failed is started again") {
   if (GENERATE(true, false)) actual.domains[kId] = kCutOff;
   CHECK(Plan({{InState(InstanceState::kCreated)}, {}}, actual) ==
         std::vector<Action>{StartInstance{kId}});
+}
+
+TEST_CASE("Plan: an interface that was added is plugged in, once there is a domain to plug it in") {
+  Instance instance = InState(InstanceState::kCreated);
+  instance.interfaces.resize(2);
+  instance.interfaces[1].state = "initial";
+  Actual actual;
+  CHECK(Plan({{instance}, {}}, actual) == std::vector<Action>{StartInstance{kId}});
+  actual.domains[kId] = GENERATE(kOn, kSwitchedOff);
+  CHECK(Plan({{instance}, {}}, actual) == std::vector<Action>{PlugInterfaces{kId}});
+  instance.interfaces[1].state = "error";
+  actual.domains[kId] = kOn;
+  CHECK(Plan({{instance}, {}}, actual).empty());
 }
 
 TEST_CASE("Plan: an instance that its owner or guest switched off stays off") {
@@ -121,6 +145,14 @@ TEST_CASE("Plan: an instance in error is left to a person") {
     actual.folders = {kId};
   }
   CHECK(Plan({{InState(InstanceState::kError)}, {}}, actual).empty());
+}
+
+TEST_CASE("Plan: what was declared lost is taken back first, whatever is left of it") {
+  Instance lost = InState(InstanceState::kError);
+  lost.lost_from = GENERATE(InstanceState::kInitial, InstanceState::kCreated);
+  Actual actual;
+  if (GENERATE(true, false)) actual.domains[kId] = kCutOff;
+  CHECK(Plan({{lost}, {}}, actual) == std::vector<Action>{TakeBackInstance{kId}});
 }
 
 }  // namespace sf::reconcile

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/daemon_settings.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "compute/kvm_probe.h"
+#include "node/base/log.h"
+
+namespace sf {
+namespace {
+
+constexpr std::chrono::seconds kKvmProbeDeadline{2};
+constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
+
+/// sf-services lies beside sf-node, or where the build puts it.
+std::string FindServicesProgram() {
+  std::error_code error;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const auto& path : {here / "sf-services", here.parent_path() / "net/sf-services"}) {
+    if (std::filesystem::exists(path, error)) return path.string();
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> MakeFolders(const std::filesystem::path& storage) {
+  for (const auto& folder :
+       {storage, storage / "instances", storage / "images", storage / "services"}) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    // QEMU's own user passes through to the disks; it need not list.
+    if (!error) std::filesystem::permissions(folder, std::filesystem::perms(0711), error);
+    if (error) return Fail(Code::kInternal, "cannot make {}: {}", folder.string(), error.message());
+  }
+  return {};
+}
+
+std::unique_ptr<store::Store> OpenStore(const Config& config) {
+  store::DatabaseOptions options;
+  for (const auto& host : config.sql.hosts) options.hosts.push_back({host.name, host.port});
+  options.user = config.sql.user;
+  options.password = config.sql.password;
+  options.database = config.sql.database;
+  options.connections = config.database_connections;
+  return std::make_unique<store::Store>(
+      std::move(options), NodeId(config.node_name),
+      store::PortRange{config.console_ports.first, config.console_ports.last});
+}
+
+images::ImageLimits ToImageLimits(const Config& config) {
+  images::ImageLimits limits;
+  limits.transfer.stall_timeout = config.image_stall_timeout;
+  limits.disk.max_unpacked_bytes = config.image_max_gib * kGigabyte;
+  limits.check_interval = config.image_check_interval;
+  return limits;
+}
+
+images::UploadLimits ToUploadLimits(const Config& config) {
+  return {config.upload_max_bytes, config.disk_reserve_gib * kGigabyte};
+}
+
+api::HttpOptions ToHttpOptions(const Config& config) {
+  api::HttpOptions options;
+  options.addresses = config.api_addresses;
+  options.port = config.api_port;
+  options.threads = config.api_threads;
+  options.limits.body = config.max_body;
+  return options;
+}
+
+net::MeshSettings ToMeshSettings(const Config& config, const std::string& cluster_id) {
+  return {.cluster_id = cluster_id,
+          .nic = config.node_mesh_nic,
+          .local = IpAddress::Parse(config.node_ip).value_or(IpAddress()),
+          .port = static_cast<std::uint16_t>(config.mesh_port)};
+}
+
+reconcile::ServicesSettings ToServicesSettings(const Config& config,
+                                               const ClusterSecrets& secrets) {
+  reconcile::ServicesSettings settings;
+  settings.mesh = ToMeshSettings(config, secrets.cluster_id);
+  settings.term_key = net::MakeTermKey(secrets.token_secret);
+  settings.docker_socket = "/run/docker.sock";
+  settings.image = config.services_image;
+  settings.program = FindServicesProgram();
+  settings.dnsmasq = "/usr/sbin/dnsmasq";
+  settings.folder = config.storage_path / "services";
+  settings.egress_nic = config.node_egress_nic;
+  settings.floating_network = config.floating_network;
+  if (const auto server = IpAddress::Parse(config.dns_server)) settings.dns_servers = {*server};
+  return settings;
+}
+
+Result<compute::VirtType> ChooseVirtType(const Config& config) {
+  if (config.virt_type == VirtTypeChoice::kQemu) return compute::VirtType::kQemu;
+  const auto usable = compute::KvmUsable("/proc/self/exe", kKvmProbeDeadline);
+  if (usable) return compute::VirtType::kKvm;
+  if (config.virt_type == VirtTypeChoice::kKvm) {
+    return Fail(Code::kInternal, "VIRT_TYPE is kvm: {}", usable.error().message);
+  }
+  log::Info("instances are emulated, which is slow reason={}", usable.error().message);
+  return compute::VirtType::kQemu;
+}
+
+gossip::Amounts RoomOf(const Instance& instance) {
+  gossip::Amounts room = {instance.spec.cpus, instance.spec.memory_mb, DiskTotalGb(instance.spec)};
+  if (instance.state != InstanceState::kError || instance.lost_from) return room;
+  const bool has_disks = instance.power_state != "initial";
+  return {.disk_gb = has_disks ? room.disk_gb : 0};
+}
+
+std::string ScreenHost(const Config& config) {
+  const bool everywhere = config.console_address == "0.0.0.0" || config.console_address == "::";
+  return everywhere ? config.node_ip : config.console_address;
+}
+
+std::string LocalUrl(const Config& config) {
+  const auto& addresses = config.api_addresses;
+  const bool loopback = std::ranges::find(addresses, "127.0.0.1") != addresses.end();
+  const std::string& address = loopback ? "127.0.0.1" : addresses.front();
+  const bool ipv6 = address.find(':') != std::string::npos;
+  return fmt::format("http://{}{}{}:{}", ipv6 ? "[" : "", address, ipv6 ? "]" : "",
+                     config.api_port);
+}
+
+Result<void> EnsureFloatingNetwork(const Config& config, store::Store& store) {
+  const Netblock netblock = TRY(store.networks.EnsureFloating(config.floating_network));
+  if (netblock == config.floating_network) return {};
+  log::Warn("FLOATING_NETWORK is not used, as addresses of another are taken wanted={} used={}",
+            ToString(config.floating_network), ToString(netblock));
+  return {};
+}
+
+}  // namespace sf

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/private_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "node/base/file_descriptor.h"
+
+namespace sf {
+namespace {
+
+tl::unexpected<Error> Failed(const char* verb, const std::filesystem::path& path) {
+  return Fail(errno == ENOENT ? Code::kNotFound : Code::kInternal, "cannot {} {}: {}", verb,
+              path.string(), std::strerror(errno));
+}
+
+bool WriteAll(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t done = ::write(file, text.data(), text.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(done));
+  }
+  return ::fsync(file) == 0;
+}
+
+}  // namespace
+
+Result<void> WritePrivateFile(const std::filesystem::path& path, std::string_view text) {
+  const std::filesystem::path fresh = path.string() + ".new";
+  {
+    const FileDescriptor file(
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    if (file.get() < 0 || ::fchmod(file.get(), S_IRUSR | S_IWUSR) != 0 ||
+        !WriteAll(file.get(), text)) {
+      return Failed("write", fresh);
+    }
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return Failed("replace", path);
+  const FileDescriptor folder(
+      ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) return Failed("write", path);
+  return {};
+}
+
+Result<std::string> ReadPrivateFile(const std::filesystem::path& path, std::size_t limit) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return Failed("read", path);
+  std::string text(limit + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Failed("read", path);
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  if (size > limit) {
+    return Fail(Code::kInternal, "{} is longer than {} bytes", path.string(), limit);
+  }
+  text.resize(size);
+  return text;
+}
+
+}  // namespace sf

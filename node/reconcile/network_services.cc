@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/reconcile/network_services.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "net/egress.h"
+#include "net/ping.h"
+#include "net/served_network.h"
+#include "net/services_image.h"
+#include "node/base/log.h"
+
+namespace sf::reconcile {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kPeriodTicks = 10;
+// Less than kOrphanLimit by the time that two hundred networks take to go down.
+constexpr std::chrono::seconds kHeartbeatReach = 3s;
+constexpr std::size_t kClusterIdLetters = 8;
+
+}  // namespace
+
+NetworkServices::NetworkServices(EventLoop& loop, WorkerPool& workers, store::Store& store,
+                                 const Templates& templates, ServicesSettings settings,
+                                 OnCapable on_capable)
+    : loop_(loop),
+      workers_(workers),
+      store_(store),
+      templates_(templates),
+      settings_(std::move(settings)),
+      on_capable_(std::move(on_capable)),
+      mesh_(settings_.mesh),
+      docker_(settings_.docker_socket, settings_.mesh.cluster_id),
+      folder_(settings_.folder) {}
+
+void NetworkServices::Wake() {
+  loop_.Post([this] {
+    again_ = true;
+    Begin();
+  });
+}
+
+void NetworkServices::Tick(const Duty& duty) {
+  if (stopping_) return;
+  const bool changed = duty.serving != duty_.serving || duty.unsure != duty_.unsure;
+  duty_ = duty;
+  if (duty_.serving) {
+    // From this moment on, however late the worker is: it is now that the election says so.
+    const net::Heartbeat heartbeat = {duty_.term, net::BootTimeNow() + kHeartbeatReach};
+    (void)workers_.Submit("services heartbeat",
+                          [this, heartbeat] { (void)folder_.WriteHeartbeat(heartbeat); });
+  }
+  if (changed || ++ticks_ >= kPeriodTicks) again_ = true;
+  Begin();
+}
+
+void NetworkServices::Begin() {
+  if (running_ || stopping_ || !again_) return;
+  again_ = false;
+  ticks_ = 0;
+  running_ = workers_.Submit("services", [this, duty = duty_] {
+    Result<void> passed = Prepare();
+    loop_.Post([this, capable = passed.has_value()] { on_capable_(capable); });
+    if (passed && duty.serving) passed = Serve(duty.term);
+    if (passed && !duty.serving && !duty.unsure) passed = StopServing();
+    loop_.Post([this, passed] { OnPassed(passed); });
+  });
+}
+
+void NetworkServices::OnPassed(const Result<void>& passed) {
+  running_ = false;
+  const std::string error = passed ? "" : passed.error().message;
+  // A host without Docker would fill the log otherwise.
+  if (error != std::exchange(said_, error) && !passed) {
+    log::Warn("this node cannot serve networks error={}", error);
+  }
+  Begin();
+}
+
+void NetworkServices::Stop(std::function<void()> done) {
+  stopping_ = true;
+  if (!duty_.serving) return done();
+  const bool taken = workers_.Submit("services", [this, done] {
+    if (const auto stopped = StopServing(); !stopped) {
+      log::Warn("network services still run error={}", stopped.error().message);
+    }
+    loop_.Post(done);
+  });
+  if (!taken) done();
+}
+
+// To make the image costs half a second and megabytes, so it is made once, and again only when
+// Docker has failed in between.
+Result<void> NetworkServices::Prepare() {
+  if (has_image_) {
+    const auto answers = docker_.List();
+    has_image_ = answers.has_value();
+    return answers ? Result<void>() : tl::unexpected(answers.error());
+  }
+  if (settings_.program.empty()) return Fail(Code::kInternal, "sf-services is not installed");
+  const std::string image = TRY(net::ServicesImage(settings_.program, settings_.dnsmasq));
+  TRY(docker_.EnsureImage(settings_.image, image, net::ServicesEntrypoint()));
+  has_image_ = true;
+  return {};
+}
+
+Result<void> NetworkServices::Serve(std::uint64_t term) {
+  // While the database is away, what was last written goes on to be served.
+  if (const auto wanted = Wanted(); wanted) {
+    net::WantedServices services{.cluster_id = settings_.mesh.cluster_id,
+                                 .term = term,
+                                 .term_key = settings_.term_key,
+                                 .egress = wanted->egress};
+    TRY(folder_.Write(std::move(services), wanted->networks, templates_));
+  } else if (wanted.error().code != Code::kUnavailable) {
+    return tl::unexpected(wanted.error());
+  }
+  if (const auto running = docker_.Ensure(ContainerOfOurs()); !running) {
+    has_image_ = false;
+    return tl::unexpected(running.error());
+  }
+  return {};
+}
+
+Result<NetworkServices::Wish> NetworkServices::Wanted() const {
+  net::Netlink netlink = TRY(net::Netlink::Open());
+  const int mtu = TRY(net::MeshMtu(settings_.mesh, TRY(mesh_.Read())));
+  Netblock floating = settings_.floating_network;
+  std::map<NetworkId, net::WantedNetwork> wanted;
+  for (const Network& network : TRY(store_.networks.List({}))) {
+    if (network.uuid == kFloatingNetwork) floating = network.netblock;
+    if (network.vni == 0) continue;
+    net::WantedNetwork& one = wanted[network.uuid];
+    one.uuid = network.uuid;
+    one.vni = network.vni;
+    one.netblock = network.netblock;
+    one.gateway = network.netblock.gateway();
+    one.mtu = mtu;
+    one.dhcp = network.provide_dhcp;
+    one.dns = network.provide_dns;
+    if (network.provide_dns || network.provide_nat) one.dns_servers = settings_.dns_servers;
+    if (network.provide_nat) one.floating_gateway = TRY(IpAddress::Parse(network.floating_gateway));
+    for (const std::string& address : network.routed) {
+      one.routed.push_back(TRY(IpAddress::Parse(address)));
+    }
+  }
+  for (const store::Guest& guest : TRY(store_.interfaces.Guests())) {
+    const auto network = wanted.find(guest.network);
+    if (network == wanted.end()) continue;
+    const IpAddress address = TRY(IpAddress::Parse(guest.ipv4));
+    network->second.hosts.push_back({guest.mac, address, guest.name});
+    if (guest.floating.empty()) continue;
+    network->second.floating.push_back({TRY(IpAddress::Parse(guest.floating)), address});
+  }
+  Wish wish{.egress = TRY(net::DescribeEgress(netlink, settings_.egress_nic, floating)),
+            .networks = {}};
+  for (auto& [uuid, network] : wanted) wish.networks.push_back(std::move(network));
+  return wish;
+}
+
+// What a container that is killed leaves behind is on this host still.
+Result<void> NetworkServices::StopServing() {
+  TRY(docker_.Remove(ContainerOfOurs().name));
+  net::Netlink netlink = TRY(net::Netlink::Open());
+  return net::Egress(netlink).Clear(
+      settings_.mesh.cluster_id,
+      {.nic = settings_.egress_nic, .floating = settings_.floating_network});
+}
+
+Result<std::vector<std::string>> NetworkServices::Ping(const NetworkId& network,
+                                                       IpAddress address) const {
+  const std::string& cluster_id = settings_.mesh.cluster_id;
+  const auto status = folder_.ReadStatus();
+  const auto container =
+      net::Docker(settings_.docker_socket, cluster_id).Inspect(ContainerOfOurs().name);
+  if (!status || !container || !status->networks.contains(network)) {
+    return Fail(Code::kNotReady, "network {} is not served at this moment", network);
+  }
+  const int name_space = status->networks.at(network).name_space;
+  return net::Ping(TRY(net::OpenServed(container->pid, name_space, cluster_id, network)), address);
+}
+
+net::ContainerSpec NetworkServices::ContainerOfOurs() const {
+  net::ContainerSpec spec = net::ServicesContainer(settings_.image, settings_.folder.string());
+  spec.name += "-" + settings_.mesh.cluster_id.substr(0, kClusterIdLetters);
+  return spec;
+}
+
+}  // namespace sf::reconcile

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/store/connection.h"
+
+#include <cppconn/connection.h>
+#include <cppconn/driver.h>
+#include <cppconn/exception.h>
+#include <cppconn/prepared_statement.h>
+#include <cppconn/resultset.h>
+#include <cppconn/resultset_metadata.h>
+#include <cppconn/statement.h>
+
+#include <algorithm>
+
+namespace sf::store {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A server allows 16,382 prepared statements in all by default (max_prepared_stmt_count). With this
+// many per connection some fifty daemons of eight connections each stay below it.
+constexpr std::size_t kPreparedPerConnection = 40;
+// A connection unused for longer is asked whether it still lives before it is trusted.
+constexpr std::chrono::milliseconds kTrustedIdle{500};
+
+Failure Classify(int error) {
+  switch (error) {
+    case 1205:  // lock wait timeout
+    case 1213:  // deadlock
+      return Failure::kDeadlock;
+    case 1040:  // too many connections
+    case 1047:  // Galera: not ready
+    case 1053:  // server shutdown in progress
+    case 1290:  // read-only
+    case 1927:  // connection was killed
+    case 2002:  // cannot connect
+    case 2003:
+    case 2005:  // unknown host
+    case 2006:  // gone away
+    case 2013:  // lost during query
+    case 2055: return Failure::kServerGone;
+    default: return Failure::kOther;
+  }
+}
+
+Error ToError(const sql::SQLException& e) {
+  constexpr int kDuplicateKey = 1062;
+  const int number = e.getErrorCode();
+  if (number == kDuplicateKey) return {Code::kConflict, e.what()};
+  switch (Classify(number)) {
+    case Failure::kServerGone:
+      return {Code::kUnavailable, fmt::format("the database does not answer: {}", e.what())};
+    case Failure::kDeadlock:
+      return {Code::kUnavailable, fmt::format("the database is too busy: {}", e.what())};
+    default: return {Code::kInternal, fmt::format("database error {}: {}", number, e.what())};
+  }
+}
+
+}  // namespace
+
+struct Session::Connection::Prepared {
+  std::string sql;
+  std::unique_ptr<sql::PreparedStatement> statement;
+};
+
+template <class T>
+Result<T> Session::Connection::Guarded(const std::function<T()>& body) {
+  try {
+    ++counters_.statements;
+    return body();
+  } catch (const sql::SQLException& e) {
+    last_failure = Classify(e.getErrorCode());
+    if (last_failure == Failure::kServerGone) Close();
+    return tl::unexpected(ToError(e));
+  } catch (const std::exception& e) {
+    last_failure = Failure::kOther;
+    return Fail(Code::kInternal, "database error: {}", e.what());
+  }
+}
+
+Session::Connection::Connection(Counters& counters) : counters_(counters) {
+  // The driver's first use initialises a library; later uses may then come from any thread.
+  get_driver_instance();
+}
+Session::Connection::~Connection() = default;
+
+void Session::Connection::Close() {
+  prepared_.clear();
+  connection_.reset();
+}
+
+Result<void> Session::Connection::Open(const DatabaseOptions::Host& host,
+                                       const DatabaseOptions& options,
+                                       std::chrono::milliseconds timeout) {
+  Close();
+  last_failure = Failure::kNone;
+  // Whole seconds are all that the connector knows, and the server for its locks.
+  const auto seconds = [](auto time) {
+    return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
+  };
+  const auto most =
+      std::min<std::chrono::milliseconds>(options.patience, options.statement_timeout);
+  sql::ConnectOptionsMap map;
+  map["hostName"] = sql::SQLString(fmt::format("tcp://{}:{}", host.name, host.port));
+  map["userName"] = sql::SQLString(options.user);
+  map["password"] = sql::SQLString(options.password);
+  map["schema"] = sql::SQLString(options.database);
+  map["OPT_CONNECT_TIMEOUT"] = seconds(timeout);
+  map["OPT_READ_TIMEOUT"] = seconds(most);
+  map["OPT_WRITE_TIMEOUT"] = seconds(most);
+  map["OPT_CHARSET_NAME"] = sql::SQLString("utf8mb4");
+  map["OPT_SET_CHARSET_NAME"] = sql::SQLString("utf8mb4");
+  TRY(Guarded<bool>([&] {
+    connection_.reset(get_driver_instance()->connect(map));
+    return true;
+  }));
+  TRY(Script("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"));
+  // The server gives up on a lock before we give up on the server: a statement that we no longer
+  // wait for would be carried out after its caller was told that it was not.
+  TRY(
+      Script(fmt::format("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+                         " time_zone = '+00:00', group_concat_max_len = 1048576,"
+                         " innodb_lock_wait_timeout = {}",
+                         seconds(most / 2))));
+  last_used = Clock::now();
+  return {};
+}
+
+bool Session::Connection::Usable() {
+  if (!connection_) return false;
+  if (Clock::now() - last_used < kTrustedIdle) return true;
+  try {
+    if (connection_->isValid()) return true;
+  } catch (const std::exception&) {
+    // Not valid, then.
+  }
+  Close();
+  return false;
+}
+
+sql::PreparedStatement& Session::Connection::Prepare(std::string_view sql) {
+  const auto found = std::find_if(prepared_.begin(), prepared_.end(),
+                                  [&](const Prepared& entry) { return entry.sql == sql; });
+  if (found != prepared_.end()) {
+    prepared_.splice(prepared_.begin(), prepared_, found);
+  } else {
+    if (prepared_.size() >= kPreparedPerConnection) prepared_.pop_back();
+    prepared_.push_front(
+        {std::string(sql), std::unique_ptr<sql::PreparedStatement>(connection_->prepareStatement(
+                               sql::SQLString(sql.data(), sql.size())))});
+  }
+  return *prepared_.front().statement;
+}
+
+void Session::Connection::Bind(sql::PreparedStatement& statement,
+                               const std::vector<Parameter>& values) {
+  unsigned int position = 0;
+  for (const Parameter& value : values) {
+    ++position;
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      statement.setString(position, sql::SQLString(text->data(), text->size()));
+    } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      statement.setInt64(position, *integer);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      statement.setDouble(position, *real);
+    } else {
+      statement.setNull(position, 0);
+    }
+  }
+}
+
+Result<std::int64_t> Session::Connection::Execute(std::string_view sql,
+                                                  const std::vector<Parameter>& values) {
+  may_have_changed |= !in_transaction_;
+  return Guarded<std::int64_t>([&] {
+    sql::PreparedStatement& statement = Prepare(sql);
+    Bind(statement, values);
+    const auto changed = static_cast<std::int64_t>(statement.executeUpdate());
+    if (!in_transaction_) ++counters_.commits;
+    return changed;
+  });
+}
+
+Result<std::vector<Row>> Session::Connection::Query(std::string_view sql,
+                                                    const std::vector<Parameter>& values) {
+  return Guarded<std::vector<Row>>([&] {
+    sql::PreparedStatement& statement = Prepare(sql);
+    Bind(statement, values);
+    const std::unique_ptr<sql::ResultSet> result(statement.executeQuery());
+    const unsigned int columns = result->getMetaData()->getColumnCount();
+    std::vector<Row> rows;
+    rows.reserve(result->rowsCount());
+    while (result->next()) {
+      std::vector<std::optional<std::string>> row(columns);
+      for (unsigned int i = 0; i < columns; ++i) {
+        const sql::SQLString text = result->getString(i + 1);
+        if (!result->wasNull()) row[i] = text.asStdString();
+      }
+      rows.emplace_back(std::move(row));
+    }
+    return rows;
+  });
+}
+
+Result<void> Session::Connection::Script(std::string_view statement) {
+  const Result<bool> done = Guarded<bool>([&] {
+    const std::unique_ptr<sql::Statement> plain(connection_->createStatement());
+    return plain->execute(sql::SQLString(statement.data(), statement.size()));
+  });
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+Result<void> Session::Connection::Begin() {
+  in_transaction_ = true;
+  return Script("START TRANSACTION");
+}
+
+Result<void> Session::Connection::Commit() {
+  in_transaction_ = false;
+  const Result<void> done = Script("COMMIT");
+  if (done) {
+    ++counters_.commits;
+    return {};
+  }
+  if (last_failure != Failure::kServerGone) return done;
+  // The server may have committed before the connection broke, and nothing can tell. So it is not
+  // tried again: whoever asked reads the row, as after any crash.
+  last_failure = Failure::kOther;
+  return Fail(Code::kUnavailable,
+              "the database was lost during a commit; the change may or may not have been made");
+}
+
+void Session::Connection::Rollback() {
+  in_transaction_ = false;
+  if (!connection_) return;
+  if (!Script("ROLLBACK")) Close();
+}
+
+}  // namespace sf::store

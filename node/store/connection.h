@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/store/database.h"
+
+namespace sql {
+class Connection;
+class PreparedStatement;
+}  // namespace sql
+
+namespace sf::store {
+
+/// What a failed statement says about the server.
+enum class Failure { kNone, kDeadlock, kServerGone, kOther };
+
+/// One connection and its prepared statements. Used by one thread at a time.
+class Session::Connection {
+ public:
+  struct Counters {
+    std::atomic<std::int64_t> statements = 0;
+    std::atomic<std::int64_t> commits = 0;
+  };
+
+  explicit Connection(Counters& counters);
+  ~Connection();
+
+  Result<void> Open(const DatabaseOptions::Host& host, const DatabaseOptions& options,
+                    std::chrono::milliseconds timeout);
+  void Close();
+  /// Open, and still so on the server's side.
+  bool Usable();
+
+  Result<std::int64_t> Execute(std::string_view sql, const std::vector<Parameter>& values);
+  Result<std::vector<Row>> Query(std::string_view sql, const std::vector<Parameter>& values);
+  Result<void> Script(std::string_view statement);
+  Result<void> Begin();
+  Result<void> Commit();
+  void Rollback();
+
+  Failure last_failure = Failure::kNone;
+  bool may_have_changed = false;  ///< a statement that is no query was sent outside a transaction
+  std::chrono::steady_clock::time_point last_used;
+  int generation = 0;  ///< of the pool, when it was opened
+
+ private:
+  struct Prepared;
+
+  sql::PreparedStatement& Prepare(std::string_view sql);
+  static void Bind(sql::PreparedStatement& statement, const std::vector<Parameter>& values);
+
+  template <class T>
+  Result<T> Guarded(const std::function<T()>& body);
+
+  Counters& counters_;
+  bool in_transaction_ = false;
+  std::unique_ptr<sql::Connection> connection_;
+  std::list<Prepared> prepared_;  // Most recently used first.
+};
+
+}  // namespace sf::store

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/store/picture.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace sf::store {
+namespace {
+
+template <class T>
+bool Fits(const std::optional<T>& wanted, const T& value) {
+  return !wanted || *wanted == value;
+}
+
+template <class Record>
+void SortByCreation(std::vector<Record>& records) {
+  std::ranges::sort(records, [](const Record& a, const Record& b) {
+    return std::tie(a.created_at, a.uuid) < std::tie(b.created_at, b.uuid);
+  });
+}
+
+}  // namespace
+
+std::vector<Instance> Picture::List(const InstanceFilter& filter) const {
+  std::vector<Instance> found;
+  for (const auto& [uuid, instance] : instances) {
+    if (Fits(filter.uuid, uuid) && Fits(filter.name, instance->spec.name) &&
+        Fits(filter.name_space, instance->spec.name_space) && Fits(filter.node, instance->node)) {
+      found.push_back(*instance);
+    }
+  }
+  SortByCreation(found);
+  return found;
+}
+
+std::vector<Network> Picture::List(const NetworkFilter& filter) const {
+  std::vector<Network> found;
+  for (const auto& [uuid, network] : networks) {
+    if (Fits(filter.uuid, uuid) && Fits(filter.name, network->name) &&
+        Fits(filter.name_space, network->name_space)) {
+      found.push_back(*network);
+    }
+  }
+  SortByCreation(found);
+  return found;
+}
+
+std::vector<Interface> Picture::List(const InterfaceFilter& filter) const {
+  std::vector<Interface> found;
+  for (const auto& [uuid, instance] : instances) {
+    if (!Fits(filter.instance, uuid)) continue;
+    for (const Interface& interface : instance->interfaces) {
+      if (Fits(filter.uuid, interface.uuid) && Fits(filter.network, interface.network)) {
+        found.push_back(interface);
+      }
+    }
+  }
+  return found;
+}
+
+const NamespaceKey* Picture::FindKey(const NamespaceId& name_space, const std::string& name) const {
+  const auto space = keys.find(name_space);
+  if (space == keys.end()) return nullptr;
+  const auto key = std::ranges::find(space->second, name, &NamespaceKey::name);
+  return key == space->second.end() ? nullptr : &*key;
+}
+
+}  // namespace sf::store

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "node/model/instance.h"
+#include "node/model/interface.h"
+#include "node/model/namespace.h"
+#include "node/model/network.h"
+#include "node/model/node_record.h"
+#include "node/store/instance_store.h"
+#include "node/store/interface_store.h"
+#include "node/store/network_store.h"
+
+namespace sf::store {
+
+/// The rows that reads are answered from, as a node last read them, but for those of deleted
+/// objects. It never changes; a newer one shares with it whatever has stayed the same.
+struct Picture {
+  template <class T>
+  using Shared = std::shared_ptr<const T>;
+
+  std::map<InstanceId, Shared<Instance>> instances;
+  std::map<NetworkId, Shared<Network>> networks;
+  std::map<NamespaceId, std::vector<NamespaceKey>> keys;    ///< of every namespace
+  std::map<NamespaceId, std::set<NamespaceId>> trusted_by;  ///< of those that anybody trusts
+  std::vector<NodeRecord> nodes;                            ///< by name
+  double as_of = 0;  ///< when they were read: seconds since the epoch, by the database's clock
+  /// Another whenever anything but heartbeats has changed.
+  std::uint64_t changes = 0;
+
+  // As the stores of these names list them.
+  std::vector<Instance> List(const InstanceFilter& filter) const;
+  std::vector<Network> List(const NetworkFilter& filter) const;
+  std::vector<Interface> List(const InterfaceFilter& filter) const;
+  /// Null without it.
+  const NamespaceKey* FindKey(const NamespaceId& name_space, const std::string& name) const;
+};
+
+}  // namespace sf::store

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/private_file.h"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+namespace sf {
+namespace {
+
+TEST_CASE("PrivateFile: what was written is read back, whole, and is nobody else's to read") {
+  std::string folder = "/tmp/sf-private.XXXXXX";
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::filesystem::path path = std::filesystem::path(folder) / "secret";
+
+  CHECK(ReadPrivateFile(path).error().code == Code::kNotFound);
+  for (const std::string& text : {std::string("first"), std::string(), std::string(100'000, 'x')}) {
+    REQUIRE(WritePrivateFile(path, text));
+    CHECK(ReadPrivateFile(path).value() == text);
+  }
+  struct stat status = {};
+  ::stat(path.c_str(), &status);
+  CHECK((status.st_mode & 0777) == 0600);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
+
+  CHECK(ReadPrivateFile(path, 10).error().code == Code::kInternal);
+  CHECK_FALSE(WritePrivateFile(std::filesystem::path(folder) / "missing" / "file", "text"));
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace sf
