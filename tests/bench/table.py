@@ -3,7 +3,8 @@
 
 A row is {name, unit, ours, beside, theirs, ratio, target, met, runs}: `ours` and `theirs` are
 medians over `runs` runs, `beside` names what was measured beside us in the same run, `ratio` is
-ours / theirs, `target` the most that ours may be. What does not apply is null.
+ours / theirs, `target` the most that ours may be. What does not apply is null. A suite with other
+columns names them: {columns, rows}.
 """
 
 import json
@@ -22,13 +23,21 @@ def cell(value):
     return str(value)
 
 
+def lines(columns, rows):
+    cells = [columns, *(tuple(cell(row.get(column)) for column in columns) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    for row in cells:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
+
+
 def main():
-    with open(sys.argv[1]) as file:
-        rows = [COLUMNS]
-        rows += [tuple(cell(row.get(column)) for column in COLUMNS) for row in json.load(file)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
+    with open(sys.argv[1], encoding="utf-8") as file:
+        suite = json.load(file)
+    if isinstance(suite, list):
+        suite = {"columns": COLUMNS, "rows": suite}
+    for line in lines(suite["columns"], suite["rows"]):
+        print(line)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ for tests that break things: its node belongs to a cluster of its own.
 
 import atexit
 import functools
+import json
 import os
 import pathlib
 import shutil
@@ -19,9 +20,9 @@ from client import Client
 from image_server import ImageServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("SF_BUILD", ROOT / "build/dev"))
+BUILD = pathlib.Path(os.environ.get("SF_BUILD", ROOT / "build/dev")).resolve()
 GUESTS = ROOT / "build/guests"
-LOGS = ROOT / "build/tests/functional"
+LOGS = BUILD / "functional"  # so that runs with builds of their own do not meet
 HOSTS = ROOT / "tests/hosts/hosts"
 LONG = bool(os.environ.get("SF_LONG"))  # outages as long as real ones
 SYSTEM_KEY = "functional-tests"
@@ -45,7 +46,7 @@ class Bed:
             "SF_HOSTS_DIR", f"/var/tmp/shakenfist-tests.{os.getpid()}"))
         if not self.dir.exists():
             atexit.register(self.hosts, "down")  # first, as it may be half up when all is called off
-            self.hosts("up", "-n", str(size), "--link")
+            self.hosts("up", "-n", str(size), "--link", "--docker")
         lines = self.hosts("env").stdout.splitlines()
         pairs = (line.partition("=") for line in lines)
         self.settings = {name: value.strip("'") for name, _, value in pairs}
@@ -95,6 +96,7 @@ class Node:
         sql_url = bed.settings["BED_SQL_URL"].rpartition("/")[0]
         self.options = {
             "SQL_URL": f"{sql_url}/{self.database}", "NODE_NAME": self.name, "API_PORT": str(port),
+            "GOSSIP_PORT": str(port + 2),
             "STORAGE_PATH": storage, "VIRT_TYPE": "qemu", "CONSOLE_ADDRESS": bed.address(host),
             # Short, so that tests see what happens when time is up.
             "IMAGE_CHECK_INTERVAL": "2", "IMAGE_STALL_TIMEOUT": "1", "IMAGE_MAX_SIZE": "3",
@@ -167,7 +169,15 @@ class Node:
     def kill(self):
         if self.running():
             os.kill(self.pid, signal.SIGKILL)
+            self.thaw()
         return self.ended()
+
+    def freeze(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self):
+        """By the process we started: it stops and goes on with the daemon."""
+        os.kill(self.process.pid, signal.SIGCONT)
 
     def tail(self, lines=25):
         """The end of its log."""
@@ -186,8 +196,14 @@ class Node:
         return self.bed.run(self.host, "virsh", "-q", "-c", "qemu:///system", *words)
 
     def domains(self, state="--all"):
-        """The names of its domains: running ones with state "--state-running"."""
-        return self.virsh("list", "--name", state).split()
+        """The names of its cluster's domains: running ones with state "--state-running". Nodes of
+        other clusters, on the same host, have theirs."""
+        return [name for name in self.virsh("list", "--name", state).split()
+                if name.startswith(f"sf-{self.cluster_id[:8]}-")]
+
+    @functools.cached_property
+    def cluster_id(self):
+        return self.bed.sql(self.database, "SELECT value FROM cluster WHERE name = 'id'")[0][0]
 
     def domain(self, uuid):
         """The one domain of an instance."""
@@ -213,14 +229,23 @@ class Node:
         return None
 
     def leftovers(self, uuid=""):
-        """What is left of an instance, or of all of them: domains, folders, rows of ports."""
+        """What is left of an instance, or of all of them: domains, folders, rows of what it had."""
         left = [f"domain {name}" for name in self.domains() if name.endswith(uuid)]
         left += [str(path) for path in (self.storage / "instances").glob(f"*{uuid}")]
-        where = f"WHERE instance_uuid = '{uuid}'" if uuid else ""
-        left += [
-            f"port {row}" for row in self.bed.sql(self.database, f"SELECT * FROM ports {where}")
-        ]
+        of = f"instance_uuid = '{uuid}'" if uuid else "1"
+        for kind, rows in (("port", f"ports WHERE {of}"),
+                           ("interface", f"interfaces WHERE live = 1 AND {of}"),
+                           ("address", f"addresses a JOIN interfaces f ON f.uuid = a.owner_uuid WHERE {of}")):
+            left += [f"{kind} {row}"
+                     for row in self.bed.sql(self.database, f"SELECT * FROM {rows}")]
         return left
+
+    def services(self):
+        """What its sf-services last reported; nothing when it never ran."""
+        try:
+            return json.loads((self.storage / "services/status.json").read_text())
+        except (OSError, ValueError):
+            return {"serving": False, "networks": {}}
 
     def downloads(self):
         """Files of images that are being fetched, or that a crash has left."""
@@ -230,7 +255,7 @@ class Node:
 class Cluster:
     def __init__(self):
         shutil.rmtree(LOGS, ignore_errors=True)
-        self.bed = Bed(2)
+        self.bed = Bed(4)
         self.images = ImageServer(self.bed.settings["BED_MACHINE"])
         self.nodes = []
         atexit.register(self.down)

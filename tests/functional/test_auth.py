@@ -99,6 +99,11 @@ class Tokens(NodeTest):
                 self.refuse(
                     signed(header, {k: v for k, v in claims.items() if k != missing}, secret))
 
+    def test_a_token_is_good_at_once_on_a_node_whose_clock_is_behind(self):
+        self.client.log_in()
+        claims = decode(self.client.token.split(".")[1])
+        self.assertLessEqual(claims["nbf"], claims["iat"] - 30)
+
     def test_wrong_logins_are_refused_and_say_nothing(self):
         texts = set()
         for namespace, key in ((self.client.namespace, "wrong"), ("nobody", "secret"),

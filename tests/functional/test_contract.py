@@ -15,7 +15,12 @@ NUMBER = (int, float)
 TEXT_OR_NULL = (str, type(None))
 INT_OR_NULL = (int, type(None))
 AGENT = "Mozilla/5.0 (Ubuntu; Linux x86_64) Shaken Fist/0.7.5"
-CAPABILITIES = ("events-by-type", "get-instance-namespace", "node-get")
+CAPABILITIES = ("artifact-metadata", "artifact-upload-types", "blob-metadata",
+                "blob-search-by-hash", "events-by-type", "get-instance-namespace",
+                "get-network-namespace", "hot-plug-interface", "instance-screenshot",
+                "interface-metadata", "list-addresses", "node-get", "node-metadata",
+                "node-process-metrics", "route-addresses", "spice-vdi-console",
+                "vdi-console-helper")
 
 INSTANCE = {
     "uuid": str, "name": str, "namespace": str, "cpus": int, "memory": int, "disk_spec": list,
@@ -129,9 +134,8 @@ class Contract(NodeTest):
         page = self.command().page
         for capability in CAPABILITIES:
             self.assertIn(capability, page)
-        for missing in ("artifact-metadata", "blob-", "interface-metadata", "node-metadata",
-                        "upload", "vdi-console-helper", "agentoperations", "screenshot",
-                        "list-addresses", "route-addresses", "provide-dns", "hot-plug"):
+        for missing in ("blob-data-limit", "agentoperations", "instance-put-blob",
+                        "instance-execute", "instance-get", "provide-dns", "cluster-cacert"):
             self.assertNotIn(missing, page)
         self.assertEqual(200,
                          self.client.bare("GET", "/", headers={"Authorization": "Bearer x"}).status)

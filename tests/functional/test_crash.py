@@ -2,6 +2,7 @@
 """kill -9 of the daemon at each step of building and of removing, and then a start: everything ends
 as it was asked for, once, and nothing is left over."""
 
+import contextlib
 import re
 import signal
 import time
@@ -18,6 +19,14 @@ PARTS_OF_STEPS = {"libvirt_define", "libvirt_create"}
 
 class Crash(NodeTest):
     on_victim = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.network = cls.client.call("POST", "/networks", {
+            "name": "crash", "netblock": "10.0.0.0/24", "provide_nat": True})["uuid"]
+        # Before the instances are, so that it ends with its last interface.
+        cls.addClassCleanup(cls.client.call, "DELETE", f"/networks/{cls.network}")
 
     def setUp(self):
         self.addCleanup(self.restart)
@@ -39,7 +48,8 @@ class Crash(NodeTest):
 
     def create(self, name):
         disks = [{"base": self.empty, "type": "disk"}, {"base": None, "size": 1}]
-        return self.client.create(name, disk=disks)["uuid"]
+        networks = [{"network_uuid": self.network, "float": True}]
+        return self.client.create(name, disk=disks, network=networks)["uuid"]
 
     def start_to_crash_at(self, operation, step):
         self.node.kill()
@@ -58,6 +68,9 @@ class Crash(NodeTest):
         self.assertEqual(2, len(self.bed.sql(
             self.node.database, f"SELECT port FROM ports WHERE instance_uuid = '{uuid}'")))
         self.assertTrue(view["console_port"] and view["vdi_port"])
+        self.assertEqual(2, len(self.bed.sql(
+            self.node.database, "SELECT a.address FROM addresses a JOIN interfaces f ON"
+            f" f.uuid = a.owner_uuid WHERE f.live = 1 AND f.instance_uuid = '{uuid}'")))
 
     def assert_nothing_stuck(self):
         stuck = self.bed.sql(
@@ -100,6 +113,28 @@ class Crash(NodeTest):
                     self.assertEqual([], self.node.leftovers(uuid))
                 self.assert_nothing_stuck()
 
+    def test_kill_at_each_step_of_plugging_in_an_interface_still_plugs_it_in_once(self):
+        uuid = self.create("plugged")
+        self.client.wait(uuid, "created")
+        path = f"/instances/{uuid}/interfaces"
+        for number, step in enumerate(("mesh", "files", "libvirt", "record"), 1):
+            with self.subTest(step):
+                self.start_to_crash_at("plug", step)
+                # At the first step it may die before it has answered.
+                with contextlib.suppress(ConnectionError):
+                    self.client.call("POST", path, {"network": {"network_uuid": self.network}})
+                self.assert_crashed()
+                self.node.start()
+                interfaces = self.client.call("GET", path)
+                self.assertEqual(1 + number, len(interfaces))
+                made = interfaces[-1]
+                self.client.wait(made["uuid"], "created", 30, "interfaces")
+                for which in ([], ["--inactive"]):  # what runs, and what is started next
+                    listed = self.node.virsh("domiflist", *which, self.node.domain(uuid))
+                    self.assertEqual(1, listed.count(made["macaddr"]), listed)
+        self.client.delete(uuid)
+        self.assertEqual([], self.node.leftovers(uuid))
+
     def test_kill_during_a_deletion_of_what_is_being_built(self):
         for step in ("folder", "libvirt"):
             with self.subTest(step):
@@ -138,8 +173,10 @@ class Crash(NodeTest):
         stranger.mkdir(exist_ok=True)
         self.addCleanup(stranger.rmdir)
         self.node.kill()
+        self.bed.sql(self.node.database, "DELETE a FROM addresses a JOIN interfaces f ON"
+                     f" f.uuid = a.owner_uuid WHERE f.instance_uuid = '{uuid}'")
         for table, column in (("ports", "instance_uuid"), ("instance_disks", "instance_uuid"),
-                              ("instances", "uuid")):
+                              ("interfaces", "instance_uuid"), ("instances", "uuid")):
             self.bed.sql(self.node.database, f"DELETE FROM {table} WHERE {column} = '{uuid}'")
         self.assertNotEqual([], self.node.leftovers(uuid))
         self.node.start()

@@ -73,7 +73,7 @@ class StopAndStart(NodeTest):
         uuid = self.client.create("steady", self.empty)["uuid"]
         self.client.wait(uuid, "created")
         qemu = self.node.qemu(uuid)
-        self.bed.hosts("restart-libvirtd", "h2")
+        self.bed.hosts("restart", "h2", "libvirtd")
         self.client.wait(self.client.create("after", self.empty)["uuid"], "created")
         self.assertEqual(qemu, self.node.qemu(uuid))
         self.client.call("POST", f"/instances/{uuid}/pause")
@@ -142,8 +142,7 @@ class Subcommands(NodeTest):
         for part in ("libvirt", "KVM", "Docker", "MySQL", "clock", "mesh NIC", "disk", "kernel",
                      "templates"):
             self.assertRegex(done.stdout, rf"(?m)^{part} +(ok|note) ")
-        self.assertRegex(done.stdout,
-                         r"Docker +note .*\n +-> .*docker")  # there is none on these hosts
+        self.assertRegex(done.stdout, r"Docker +ok +answers")
         self.assertIn("This host can run sf-node.", done.stdout)
 
         url = self.node.options["SQL_URL"].replace(self.bed.settings["BED_INFRA"],
@@ -169,7 +168,7 @@ class Subcommands(NodeTest):
         node.tool("migrate")
         tables = self.bed.sql(database, "SHOW TABLES")
         table = next(row[0] for row in tables if "schema" in row[0])
-        self.bed.sql(database, f"UPDATE {table} SET version = 999")
+        self.bed.sql(database, f"INSERT INTO {table} VALUES (999, 0)")
         done = node.tool("run", options=self.ELSEWHERE)
         self.assertNotEqual(0, done.returncode)
         self.assertIn("999", done.stderr)

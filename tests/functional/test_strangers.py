@@ -135,7 +135,7 @@ class Wishes(NodeTest):
         for xml in (ours, theirs):
             root = ElementTree.fromstring(xml)
             self.assertEqual("texts", root.findtext("title"))
-            for text in ("AAAA", "{{", "mustache", "$(id)", "passwd"):
+            for text in ("AAAA", "{{", "mustache", "$(id)", "/etc/passwd"):
                 self.assertNotIn(text, xml)
 
     def on_drive(self, drive, name):

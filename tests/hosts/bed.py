@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import cgroups
+from cuts import Cuts
 from host import Host, HostError
 
 CLAIMS = pathlib.Path("/run")  # shakenfist-bed-NUMBER is a link to the directory of its owner
@@ -96,6 +97,9 @@ class Bed:
         if self.number is None:
             return []
         return [Host(self, "infra"), *(Host(self, f"h{i}") for i in range(1, self.size + 1))]
+
+    def cuts(self):
+        return Cuts(self)
 
     def settings(self):
         """What scripts want to know, as shell variables."""

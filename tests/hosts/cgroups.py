@@ -59,6 +59,10 @@ def make(group):
             for file in ("cpuset.cpus", "cpuset.mems"):
                 if hierarchy.version == 1 and (path / file).exists():
                     (path / file).write_text((path.parent / file).read_text())
+        # From here on it is told so at once: libvirt, whose first two domains are started together,
+        # would put one into a group that is still empty, "No space left on device".
+        if (path / "cpuset.cpus").exists() and hierarchy.version == 1:
+            (path / "cgroup.clone_children").write_text("1")
 
 
 def pass_controllers_on(path):

@@ -83,9 +83,36 @@ class Host:
         pid = self.pid()
         if not pid:
             raise HostError(f"{self.name} is not up")
+        if self.frozen():
+            self.bed.cuts().heal(self)
         os.kill(pid, signal.SIGKILL)
         cgroups.kill_and_remove(self.cgroup)
         (self.dir / "pid").unlink()
+
+    def freeze(self):
+        """Stops every process, and the kernel's part, too: what answers by itself is cut off."""
+        if not self.pid():
+            raise HostError(f"{self.name} is not up")
+        self.bed.cuts().add(self)
+        stopped = set()
+        while new := cgroups.processes(self.cgroup) - stopped:  # Some may have forked meanwhile.
+            signal_all(new, signal.SIGSTOP)
+            stopped |= new
+
+    def thaw(self):
+        """Lets it go on, and heals all that is cut of it."""
+        signal_all(cgroups.processes(self.cgroup), signal.SIGCONT)
+        self.bed.cuts().heal(self)
+
+    def thaw_daemon(self, name):
+        self.daemons("thaw", name)
+        # Whoever has entered the host to run it has stopped itself with it.
+        signal_all([pid for pid in cgroups.processes(self.cgroup)
+                    if command_name(pid) == "nsenter"], signal.SIGCONT)
+
+    def frozen(self):
+        pid = self.pid()
+        return pid and ") T " in pathlib.Path(f"/proc/{pid}/stat").read_text()
 
     def expect(self, word, seconds):
         """The rest of the line with which pid 1 says `word`; its silence or end is an error."""
@@ -143,9 +170,12 @@ class Host:
             "BED_SUBNET": self.bed.prefix + ".%",
         }
 
-    def in_network(self, script):
+    def in_network(self, script, **options):
         """Runs shell lines in the host's network namespace, but with the machine's files and pids."""
-        self.run(["nsenter", "--target", str(self.pid()), "--net", "sh", "-ec", script])
+        pid = self.pid()
+        if not pid:
+            raise HostError(f"{self.name} is not up")
+        return self.run(["nsenter", "--target", str(pid), "--net", "sh", "-ec", script], **options)
 
     def daemons(self, *words):
         """Has `daemons` do something inside the host."""
@@ -153,8 +183,10 @@ class Host:
                  preexec_fn=lambda: cgroups.enter(self.cgroup))
 
     def run(self, command, **options):
-        if subprocess.run(command, **options).returncode != 0:
+        done = subprocess.run(command, **options)
+        if done.returncode != 0:
             raise HostError(f"{self.name}: this failed: {' '.join(command)}")
+        return done
 
     def exec(self, command):
         """Becomes `command`, inside the host, in the same directory."""
@@ -168,3 +200,18 @@ class Host:
             raise HostError(f"{self.name} is not up")
         return ["nsenter", "--target", str(pid), *(f"--{n}" for n in NAMESPACES),
                 f"--wdns={directory}", "--", *command]
+
+
+def signal_all(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def command_name(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

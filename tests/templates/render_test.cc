@@ -51,7 +51,10 @@ TEST_CASE("Templates: every built-in text is in the binary and parses") {
   CHECK(Templates::Load({}).has_value());
   REQUIRE(!sf::BuiltinTexts().empty());
   for (const auto& [name, text] : sf::BuiltinTexts()) {
-    CHECK(name == "domain.xml");
+    CHECK((name == "domain.xml" || name == "dnsmasq.conf" || name == "egress.nft" ||
+           name == "gateway.nft" || name == "backup.xml"));
+    CHECK_THAT(std::string(text), Contains("TEMPLATE_PATH"));
+    if (name != "domain.xml") continue;
     CHECK_THAT(std::string(text), Contains("{{uuid}}") && Catch::Matchers::EndsWith("</domain>\n"));
   }
 }

@@ -41,13 +41,14 @@ class Rules(unittest.TestCase):
         self.passes("node/daemon.cc", HEAD + '#include "gossip/gossip.h"\n#include "net/vxlan.h"\n')
 
     def test_a_library_has_one_door(self):
-        for door, header in (("compute/hypervisor.cc", "libvirt/libvirt.h"),
+        for door, header in (("compute/libvirt_handle.h", "libvirt/libvirt.h"),
                              ("images/archive.cc", "archive.h"),
                              ("node/base/http_client.cc", "curl/curl.h"),
                              ("templates/render.cc", "kainjow/mustache.hpp"),
-                             ("node/store/database.cc", "cppconn/driver.h"),
+                             ("node/store/connection.cc", "cppconn/driver.h"),
                              ("node/config.cc", "CLI/CLI.hpp")):
-            self.passes(door, HEAD + f"#include <{header}>\n")
+            once = "#pragma once\n" if door.endswith(".h") else ""
+            self.passes(door, HEAD + once + f"#include <{header}>\n")
             self.catches("its door is", "node/model/instance.cc", HEAD + f"#include <{header}>\n")
         self.catches("its door is", "gossip/probe.cc", HEAD + "#include <nlohmann/json.hpp>\n")
         self.catches("without a door", "node/x.cc", HEAD + "#include <boost/any.hpp>\n")
@@ -62,6 +63,15 @@ class Rules(unittest.TestCase):
         self.catches("a shell", "net/x.cc", HEAD + 'int x = std::system("ip");\n')
         self.catches("a shell", "net/x.cc", HEAD + 'FILE* x = popen("ip", "r");\n')
         self.passes("net/x.cc", HEAD + "auto x = std::system_category();\nfile_system(1);\n")
+
+    def test_no_try_in_a_braced_list(self):
+        self.catches("leaks", "node/x.cc", HEAD + 'return Json({{"token", TRY(Token())}});\n')
+        self.passes("node/x.cc", HEAD + 'return Json({{"token", token}}, TRY(Token()));\n')
+
+    def test_no_loop_over_a_part_of_a_temporary(self):
+        self.catches("outlives", "node/x.cc", HEAD + "for (const A& a : List().value()) {\n")
+        self.catches("outlives", "tests/x.cc", HEAD + "for (const A& a : view_()->members) F(a);\n")
+        self.passes("node/x.cc", HEAD + "for (const A& a : *view->members) F(a)->b();\n")
 
     def test_pure_code_reads_no_clock(self):
         self.catches("pure code", "gossip/probe.cc", HEAD + "auto t = steady_clock::now();\n")
@@ -90,6 +100,10 @@ class Rules(unittest.TestCase):
     def test_no_path_of_one_machine(self):
         self.catches("one machine", "vagrant/README.md", "see /home/" + "me/notes\n")
         self.passes("vagrant/README.md", "see $HOME/notes, ../home/x and https://x.org/home/y\n")
+
+    def test_nothing_in_json_is_there_twice(self):
+        self.catches("twice", "node/x.json", '{"a": {"b": 1, "b": 2}}')
+        self.passes("node/x.json", '{"a": {"b": 1}, "b": 2}')
 
     def test_folders_have_a_readme(self):
         files = [f"{folder}/README.md" for folder in check.FOLDERS if folder != "net"]

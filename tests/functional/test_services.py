@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Network services: guests get by DHCP what their rows say, from whichever node holds the role."""
+
+import base64
+import time
+import unittest
+
+from case import guest
+from cluster import cluster, wait_for
+from three_nodes import ThreeNodes
+
+BOOT = 120  # seconds that a tiny guest may take on a busy machine
+NETBLOCK, FIRST, SECOND = "10.9.0.0/24", "10.9.0.10", "10.9.0.11"
+
+
+class Services(ThreeNodes):
+    prefix, port = "serve", 13300
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.image = cluster().images.offer("/services/tiny.qcow2", guest("tiny"))
+
+    @classmethod
+    def tearDownClass(cls):
+        for node in cls.nodes:
+            if node.running():
+                node.stop()
+            for name in cls.containers(node):
+                cls.bed.run(node.host, "docker", "rm", "-f", name)
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.delete_all)
+
+    def delete_all(self):
+        client = next(node for node in self.nodes if node.running()).client()
+        for instance in client.call("DELETE", "/instances", {"confirm": True, "namespace": "system"}):
+            client.wait(instance, "deleted", 60)
+        client.call("DELETE", "/networks", {"confirm": True, "namespace": "system"})
+
+    @classmethod
+    def containers(cls, node):
+        """Of this cluster, on the host of `node`."""
+        listed = cls.bed.run(node.host, "docker", "ps", "-a", "--format", "{{.Names}}").split()
+        return [name for name in listed if name == f"shakenfist-services-{cls.cluster_id[:8]}"]
+
+    def wait_served(self, network, seconds, but=None):
+        """The one node that serves it now."""
+        def serving():
+            found = [node for node in self.nodes if node is not but and node.running()
+                     and node.services()["serving"]
+                     and network in node.services()["networks"]]
+            return found[0] if len(found) == 1 else None
+
+        return wait_for(serving, seconds, f"network {network} is served by one node",
+                        lambda: "\n".join(f"{node.name} {node.services()}\n{node.tail(8)}"
+                                          for node in self.nodes))
+
+    def boot(self, node, network, address, user_data=None):
+        made = node.client().call("POST", "/instances", {
+            "name": f"guest-{address.rpartition('.')[2]}", "cpus": 1, "memory": 128,
+            "placed_on": node.name, "disk": [{"base": self.image, "size": 1}],
+            "user_data": user_data and base64.b64encode(user_data.encode()).decode(),
+            "network": [{"network_uuid": network, "address": address}]})
+        return made["uuid"]
+
+    def test_guests_get_their_rows_addresses_by_dhcp_and_a_killed_holder_is_replaced(self):
+        network = self.nodes[0].client().call("POST", "/networks", {
+            "name": "served", "netblock": NETBLOCK, "provide_dhcp": True,
+            "provide_nat": False})["uuid"]
+        holder = self.wait_served(network, 30)
+        others = [node for node in self.nodes if node is not holder]
+        first = self.boot(others[0], network, FIRST)
+        second = self.boot(others[1], network, SECOND, f"#!/bin/sh\nuntil ping -c 1 {FIRST}; do "
+                           "sleep 1; done\necho GUEST REACHED THE OTHER\n")
+        for node, uuid, address in ((others[0], first, FIRST), (others[1], second, SECOND)):
+            node.client().wait_console(uuid, rf"TINY IP={address}/24 .*via=dhcp", BOOT)
+        others[1].client().wait_console(second, "GUEST REACHED THE OTHER", BOOT)
+
+        killed = time.monotonic()
+        holder.kill()
+        successor = self.wait_served(network, 15, but=holder)
+        print(f"served again after {time.monotonic() - killed:.1f} s", end=" ", flush=True)
+        wait_for(lambda: not holder.services()["serving"], 5,
+                 "what the killed daemon left behind has stopped", holder.tail)
+        self.assertIn(successor, others)
+        booted = others[0].client().wait_console(first, "TINY BOOTED", BOOT)
+        others[0].client().call("POST", f"/instances/{first}/reboothard")
+        others[0].client().wait_console(first, rf"TINY IP={FIRST}/24 .*via=dhcp", BOOT,
+                                        after=booted.end())
+        holder.start()
+        wait_for(lambda: not self.containers(holder), 15, "its container is removed", holder.tail)
+        self.assertEqual(successor, self.wait_served(network, 15))
+
+    def test_a_holder_that_stops_ends_its_services_before_another_begins(self):
+        network = self.nodes[0].client().call("POST", "/networks", {
+            "name": "handed", "netblock": NETBLOCK, "provide_dhcp": True,
+            "provide_nat": False})["uuid"]
+        holder = self.wait_served(network, 30)
+        self.assertEqual(0, holder.stop())
+        self.assertEqual([], self.containers(holder))
+        self.wait_served(network, 10, but=holder)
+
+
+if __name__ == "__main__":
+    unittest.main()
