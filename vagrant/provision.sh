@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a Debian 12 machine needs to build, run and test Shaken Fist. Every part is safe to repeat.
 #
-#   provision.sh packages [GROUP...]   print the packages of these groups: build, run, test
-#   provision.sh install [GROUP...]    install those that are missing (no group means all)
+#   provision.sh packages [GROUP...]   print the packages of these groups: build, run, test, bench
+#   provision.sh install [GROUP...]    install those that are missing (no group: all but bench,
+#                                      which only tests/run --bench needs)
 #   provision.sh services start        start MariaDB, virtlogd, libvirtd and dockerd unless they run
 #   provision.sh services stop         stop those that `services start` started
 set -euo pipefail
@@ -55,13 +56,18 @@ LIST
 LIST
       ;;
       test) tr -s ' \n' '\n' <<'LIST'
-        clang-format clang-tidy python3 curl wrk
+        clang clang-format clang-tidy libclang-rt-14-dev python3 curl wrk
         libxml2-utils util-linux procps iputils-ping iputils-arping tcpdump
         busybox-static cpio dosfstools mtools syslinux syslinux-common zstd
         mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage
 LIST
       ;;
-      *) die "no such group of packages: $group (there are build, run and test)" ;;
+      bench) tr -s ' \n' '\n' <<'LIST'
+        golang-go golang-github-hashicorp-memberlist-dev golang-github-hashicorp-serf-dev
+        iproute2 nftables
+LIST
+      ;;
+      *) die "no such group of packages: $group (there are build, run, test and bench)" ;;
     esac
   done | sed '/^$/d'
 }
