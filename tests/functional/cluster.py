@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,15 @@ def wait_for(condition, seconds, what, show=lambda: ""):
             raise AssertionError(f"not within {seconds} s: {what}; last: {value!r}\n{show()}")
         time.sleep(0.1)
     return value
+
+
+@functools.cache
+def confined():
+    """What runs a program with the capabilities that sf-node's unit for systemd leaves it."""
+    unit = (ROOT / "templates/sf-node.service").read_text()
+    left, = re.findall("^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    kept = [f"+{name.removeprefix('CAP_').lower()}" for name in left.split()]
+    return ["setpriv", f"--bounding-set={','.join(['-all', *kept])}"]
 
 
 class Bed:
@@ -107,7 +117,7 @@ class Node:
     # ---- the process -----------------------------------------------------------------------------
 
     def command(self, *words):
-        return [str(HOSTS), "exec", self.host, "--", str(BUILD / "node/sf-node"), *words]
+        return [str(HOSTS), "exec", self.host, "--", *confined(), str(BUILD / "node/sf-node"), *words]
 
     def environment(self, options=None, **variables):
         merged = {**self.options, **(options or {})}
