@@ -38,6 +38,7 @@ struct CommandLine {
   Settings settings;
   std::string file;
   bool json = false;
+  bool defaults = false;
   std::string key_name = "bootstrap";
   std::string key_file;
 };
@@ -164,7 +165,10 @@ void AddCommands(CLI::App& app, CommandLine& line) {
   app.add_subcommand("rotate-cluster-key",
                      "Give the cluster a new key for its gossip, without a stop.");
   app.add_subcommand("check", "Look at all that a node needs of its host, and say what to do.");
-  app.add_subcommand("config", "Print the options in force, and where each comes from.");
+  app.add_subcommand("config",
+                     "Print the options in force, and where each comes from; with --defaults,\n"
+                     "a file of all of them to begin with.")
+      ->add_flag("--defaults", line.defaults);
   app.add_subcommand("probe-kvm", "")->group("");
   auto* const bootstrap =
       app.add_subcommand("bootstrap-system-key",
@@ -173,6 +177,28 @@ void AddCommands(CLI::App& app, CommandLine& line) {
                          "It is called 'bootstrap', or what --key-name NAME says.");
   bootstrap->add_option("--key-name", line.key_name);
   bootstrap->add_option("--key-file", line.key_file);
+}
+
+/// kDefaultFile as it is installed: every option, explained and commented out.
+std::string FileOfDefaults() {
+  std::string text =
+      "# Options of sf-node. A flag or a variable SHAKENFIST_... wins over a line here. What is\n"
+      "# commented out shows the default, in words where it depends on the host. Only SQL_URL has\n"
+      "# none. `sf-node config` prints what is in force.\n";
+  for (const ConfigGroup& group : ConfigGroups()) {
+    text += fmt::format("\n# ---- {} ----\n", group.title);
+    for (const ConfigOption& option : group.options) {
+      std::string help = "\n" + std::string(option.help);
+      for (std::size_t at = 0; (at = help.find('\n', at)) != std::string::npos; at += 3) {
+        help.replace(at, 1, "\n# ");
+      }
+      const bool in_words = option.find != nullptr;
+      text += help + (in_words ? fmt::format(" Default: {}.", option.default_text) : "") +
+              fmt::format("\n#{}={}\n", option.name,
+                          in_words ? "" : option.default_text);
+    }
+  }
+  return text;
 }
 
 Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
@@ -209,6 +235,7 @@ Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
   const auto given = app.get_subcommands();
   if (given.empty()) return Fail(Code::kInvalid, "no command is given; see sf-node --help");
   line.command = kCommands.at(given.front()->get_name());
+  if (line.defaults) line.text = FileOfDefaults();
   return line;
 }
 

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <sstream>
 
 #include "node/config_options.h"
 
@@ -154,6 +155,33 @@ TEST_CASE("Config: the settings in force are printed with their origin and no se
   CHECK(read->text.find("SECRET") == std::string::npos);
   CHECK(read->text.find("SHAKENFIST_ZONE\n") != std::string::npos);
   CHECK(read->text.find(" default\n") != std::string::npos);
+}
+
+TEST_CASE("Config: the file to begin with has every option, and says what the defaults are",
+          "[config]") {
+  const auto printed = ReadInvocation({"config", "--defaults"}, {}, {});
+  REQUIRE(printed);
+  CHECK(printed->command == Command::kPrint);
+  std::string file = printed->text;
+  for (const ConfigGroup& group : ConfigGroups()) {
+    for (const ConfigOption& option : group.options) {
+      const std::string line = "\n#" + std::string(option.name) + "=";
+      const std::size_t at = file.find(line);
+      REQUIRE(at != std::string::npos);
+      if (option.find == nullptr) file.erase(at + 1, 1);
+    }
+  }
+  const auto all = Read({"config"}, {{"SHAKENFIST_SQL_URL", kUrl}}, file);
+  const auto none = Read({"config"}, {{"SHAKENFIST_SQL_URL", kUrl}});
+  REQUIRE(all);
+  REQUIRE(none);
+  const auto values = [](const std::string& settings) {
+    std::istringstream lines(settings);
+    std::string line, text;
+    while (std::getline(lines, line)) text += line.substr(0, 67) + "\n";
+    return text;
+  };
+  CHECK(values(all->text) == values(none->text));
 }
 
 TEST_CASE("Config: what is unknown is an error that names the nearest option", "[config]") {
