@@ -16,11 +16,12 @@ namespace {
 constexpr std::chrono::seconds kKvmProbeDeadline{2};
 constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
 
-/// sf-services lies beside sf-node, or where the build puts it.
+/// sf-services lies where a package puts it, or a build.
 std::string FindServicesProgram() {
   std::error_code error;
   const auto here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  for (const auto& path : {here / "sf-services", here.parent_path() / "net/sf-services"}) {
+  for (const char* place : {"libexec/shakenfist/sf-services", "net/sf-services"}) {
+    const auto path = here.parent_path() / place;
     if (std::filesystem::exists(path, error)) return path.string();
   }
   return {};

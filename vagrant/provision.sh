@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a Debian 12 machine needs to build, run and test Shaken Fist. Every part is safe to repeat.
 #
-#   provision.sh packages [GROUP...]   print the packages of these groups: build, run, test, bench
+#   provision.sh packages [GROUP...]   print the packages of these groups: build, run, package, test, bench
 #   provision.sh install [GROUP...]    install those that are missing (no group: all but bench,
 #                                      which only tests/run --bench needs)
 #   provision.sh services start        start MariaDB, virtlogd, libvirtd and dockerd unless they run
@@ -37,7 +37,7 @@ need_root() { [ "$(id -u)" = 0 ] || die "this changes the machine: run it with s
 # The one list. Nothing else in this repository names a Debian package to install.
 packages() {
   local group
-  [ $# -gt 0 ] || set -- build run test
+  [ $# -gt 0 ] || set -- build run package test
   for group; do
     case $group in
       build) tr -s ' \n' '\n' <<'LIST'
@@ -55,11 +55,15 @@ LIST
         docker.io dnsmasq-base iproute2 nftables kmod
 LIST
       ;;
+      package) tr -s ' \n' '\n' <<'LIST'
+        dpkg-dev help2man
+LIST
+      ;;
       test) tr -s ' \n' '\n' <<'LIST'
         clang clang-format clang-tidy libclang-rt-14-dev python3 curl wrk
         libxml2-utils util-linux procps iputils-ping iputils-arping tcpdump
         busybox-static cpio dosfstools mtools syslinux syslinux-common zstd
-        mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage
+        mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage lintian
 LIST
       ;;
       bench) tr -s ' \n' '\n' <<'LIST'
@@ -67,7 +71,7 @@ LIST
         iproute2 nftables
 LIST
       ;;
-      *) die "no such group of packages: $group (there are build, run, test and bench)" ;;
+      *) die "no such group of packages: $group (there are build, run, package, test and bench)" ;;
     esac
   done | sed '/^$/d'
 }
