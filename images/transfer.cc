@@ -87,7 +87,8 @@ Result<void> Transfer::Attempt() {
                               .redirects = limits_.redirects,
                               .connect_timeout = limits_.connect_timeout,
                               .stall_timeout = limits_.stall_timeout,
-                              .max_bytes = limits_.max_bytes};
+                              .max_bytes = limits_.max_bytes,
+                              .guard = limits_.guard};
   const Result<HttpHead> head = client_.Download(
       download, [this](const HttpHead& answer) { return OnHead(answer); },
       [this](std::string_view bytes) { return OnBytes(bytes); }, stop_);

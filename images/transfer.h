@@ -22,6 +22,7 @@ struct TransferLimits {
   std::chrono::seconds stall_timeout{30};
   int attempts = 4;                        ///< of a transfer that breaks off, together
   std::chrono::milliseconds backoff{500};  ///< before the second; doubles each time
+  HttpGuard guard = {};                    ///< which servers may be asked; none: all
 };
 
 /// By what a server tells whether a body has changed. Each may be empty.

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "images/fetch_rules.h"
 #include "node/base/log.h"
 #include "node/base/netblock.h"
 #include "node/base/result.h"
@@ -74,6 +75,7 @@ struct Config {
   std::uint64_t upload_max_bytes = 0;
   std::chrono::seconds image_check_interval{};
   std::chrono::seconds image_stall_timeout{};
+  images::FetchRules image_rules;
 };
 
 enum class Command {

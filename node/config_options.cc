@@ -125,6 +125,13 @@ std::vector<std::string> Split(const std::string& text) {
   return values;
 }
 
+Setter Servers(images::ServerList images::FetchRules::*member) {
+  return [=](Config& config, const std::string& text) -> Result<void> {
+    config.image_rules.*member = TRY(images::ServerList::Parse(Split(text)));
+    return {};
+  };
+}
+
 Result<void> SetSqlUrl(Config& config, const std::string& text) {
   config.sql = TRY(ParseSqlUrl(text));
   return {};
@@ -336,6 +343,14 @@ std::vector<ConfigOption> ImageOptions() {
        Seconds(&Config::image_check_interval, 1, 86400 * 365)},
       {"IMAGE_STALL_TIMEOUT", "SECONDS", "A fetch that gets nothing for so long has failed.", "30",
        Seconds(&Config::image_stall_timeout, 1, 86400)},
+      {"IMAGE_ALLOW", "SERVERS",
+       "Servers that images may come from although they are of this host, link-local, or a node:\n"
+       "host names, *.example.com for all below it, addresses and netblocks; several with commas.\n"
+       "A name is allowed wherever it leads.",
+       "", Servers(&images::FetchRules::allow)},
+      {"IMAGE_DENY", "SERVERS",
+       "Servers that no image comes from, likewise, whatever IMAGE_ALLOW says.", "",
+       Servers(&images::FetchRules::deny)},
   };
 }
 

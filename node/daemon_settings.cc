@@ -53,8 +53,16 @@ std::unique_ptr<store::Store> OpenStore(const Config& config) {
       store::PortRange{config.console_ports.first, config.console_ports.last});
 }
 
-images::ImageLimits ToImageLimits(const Config& config) {
+images::ImageLimits ToImageLimits(const Config& config, ReadCluster cluster) {
   images::ImageLimits limits;
+  limits.transfer.guard = [rules = config.image_rules,
+                           cluster = std::move(cluster)](const HttpTarget& target) {
+    std::set<std::string> nodes = ReadOwnAddresses();
+    const auto view = cluster();
+    for (const MemberView& member : view->members)
+      nodes.insert(ToString(IpAddress{member.address.ip}));
+    return rules.Judge(target, nodes);
+  };
   limits.transfer.stall_timeout = config.image_stall_timeout;
   limits.disk.max_unpacked_bytes = config.image_max_gib * kGigabyte;
   limits.check_interval = config.image_check_interval;

@@ -12,6 +12,7 @@
 #include "net/mesh.h"
 #include "node/api/http_server.h"
 #include "node/cluster_secrets.h"
+#include "node/cluster_view.h"
 #include "node/config.h"
 #include "node/model/instance.h"
 #include "node/reconcile/network_services.h"
@@ -25,7 +26,8 @@ namespace sf {
 /// Makes the folders that instances, images and services have below STORAGE_PATH.
 Result<void> MakeFolders(const std::filesystem::path& storage);
 std::unique_ptr<store::Store> OpenStore(const Config& config);
-images::ImageLimits ToImageLimits(const Config& config);
+/// With a guard of where images come from, to whom `cluster` says which nodes there are.
+images::ImageLimits ToImageLimits(const Config& config, ReadCluster cluster);
 images::UploadLimits ToUploadLimits(const Config& config);
 api::HttpOptions ToHttpOptions(const Config& config);
 net::MeshSettings ToMeshSettings(const Config& config, const std::string& cluster_id);

@@ -18,18 +18,31 @@
 namespace sf {
 namespace {
 
+using InterfaceAddresses = std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)>;
+
+/// None if they cannot be read.
+InterfaceAddresses ReadInterfaceAddresses() {
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) first = nullptr;
+  return {first, &::freeifaddrs};
+}
+
 std::string ToText(const sockaddr_in& address) {
   std::array<char, INET_ADDRSTRLEN> text{};
   ::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
   return text.data();
 }
 
+std::string ToText(const sockaddr_in6& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, &address.sin6_addr, text.data(), text.size());
+  return text.data();
+}
+
 std::map<std::string, std::string> ReadNics() {
-  ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return {};
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(first, &::freeifaddrs);
+  const InterfaceAddresses addresses = ReadInterfaceAddresses();
   std::map<std::string, std::string> nics;
-  for (const ifaddrs* entry = first; entry != nullptr; entry = entry->ifa_next) {
+  for (const ifaddrs* entry = addresses.get(); entry != nullptr; entry = entry->ifa_next) {
     const bool loopback = (entry->ifa_flags & IFF_LOOPBACK) != 0;
     if (loopback || entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET) continue;
     nics[ToText(*reinterpret_cast<const sockaddr_in*>(entry->ifa_addr))] = entry->ifa_name;
@@ -86,6 +99,20 @@ HostFacts ReadHostFacts() {
   facts.dns_server = ReadDnsServer();
   facts.cores = std::max(1U, std::thread::hardware_concurrency());
   return facts;
+}
+
+std::set<std::string> ReadOwnAddresses() {
+  const InterfaceAddresses all = ReadInterfaceAddresses();
+  std::set<std::string> own;
+  for (const ifaddrs* entry = all.get(); entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    if (entry->ifa_addr->sa_family == AF_INET) {
+      own.insert(ToText(*reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)));
+    } else if (entry->ifa_addr->sa_family == AF_INET6) {
+      own.insert(ToText(*reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)));
+    }
+  }
+  return own;
 }
 
 }  // namespace sf

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace sf {
@@ -19,5 +20,8 @@ struct HostFacts {
 };
 
 HostFacts ReadHostFacts();
+
+/// Every address that this host has at this moment, of both kinds, in the usual form.
+std::set<std::string> ReadOwnAddresses();
 
 }  // namespace sf

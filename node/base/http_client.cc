@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/base/http_client.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -26,6 +29,8 @@ struct Exchange {
   const HttpClient::Sink& sink;
   const std::stop_token& stop;
   std::uint64_t max_bytes;
+  CURL* curl = nullptr;
+  const HttpGuard* guard = nullptr;
 
   HttpHead head = {};
   std::size_t head_bytes = 0;
@@ -34,6 +39,8 @@ struct Exchange {
   bool body_unwanted = false;
   std::string refusal = {};              ///< set when a limit of ours ended the transfer
   std::optional<Error> sink_error = {};  ///< set when the sink did
+  std::optional<Error> refused = {};     ///< what the guard said last, of an address or a request
+  bool connecting = false;               ///< to an address that the guard has nothing against
 
   void GiveHead() {
     if (std::exchange(head_given, true)) return;
@@ -96,6 +103,58 @@ std::size_t OnBody(char* bytes, std::size_t, std::size_t count, void* context) n
 
 int OnProgress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
   return static_cast<const Exchange*>(context)->stop.stop_requested() ? 1 : 0;
+}
+
+/// The host of `url` as libcurl understands it, so that nobody understands another.
+std::string HostOf(const char* url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  char* host = nullptr;
+  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url, 0) != CURLUE_OK ||
+      curl_url_get(parsed.get(), CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+    return {};
+  }
+  const std::unique_ptr<char, decltype(&curl_free)> owner(host, &curl_free);
+  return host;
+}
+
+std::string ToText(const sockaddr& address) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  const void* bytes = nullptr;
+  if (address.sa_family == AF_INET) {
+    bytes = &reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+  } else if (address.sa_family == AF_INET6) {
+    bytes = &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  }
+  if (bytes != nullptr) ::inet_ntop(address.sa_family, bytes, text.data(), text.size());
+  return text.data();
+}
+
+bool Guarded(Exchange& exchange, std::string address) {
+  const char* url = nullptr;
+  curl_easy_getinfo(exchange.curl, CURLINFO_EFFECTIVE_URL, &url);
+  if (url == nullptr) url = "";
+  Result<void> judged =
+      (*exchange.guard)({WithoutCredentials(url), HostOf(url), std::move(address)});
+  if (judged) return true;
+  exchange.refused = std::move(judged).error();
+  return false;
+}
+
+/// libcurl connects to the address that it shows here: there is no moment to put another in its
+/// place.
+curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* to) noexcept {
+  std::string address = ToText(to->addr);
+  auto& exchange = *static_cast<Exchange*>(context);
+  if (address.empty() || !Guarded(exchange, std::move(address))) return CURL_SOCKET_BAD;
+  exchange.connecting = true;
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+/// A connection that is there already, to a proxy in particular, is asked for other hosts as well.
+int OnRequest(void* context, char*, char*, int, int) noexcept {
+  auto& exchange = *static_cast<Exchange*>(context);
+  exchange.connecting = false;
+  return Guarded(exchange, {}) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 Result<Slist> ToSlist(const HttpHeaders& headers) {
@@ -192,6 +251,12 @@ struct HttpClient::Implementation {
     if (!exchange.refusal.empty()) {
       return Fail(Code::kTooLarge, "{} {}: {}", method, WithoutCredentials(url), exchange.refusal);
     }
+    // Where another address of the host was tried, it is that one's failure that counts.
+    const bool refused = code == CURLE_ABORTED_BY_CALLBACK ||
+                         (code == CURLE_COULDNT_CONNECT && !exchange.connecting);
+    if (exchange.refused && refused) {
+      return Fail(exchange.refused->code, "{} {}", method, exchange.refused->message);
+    }
     if (code != CURLE_OK) {
       std::string cause = Explain(code, detail.data(), download);
       curl_off_t connected = 0;
@@ -254,6 +319,14 @@ Result<HttpHead> HttpClient::Download(const HttpDownload& download, const OnHead
   Implementation& self = *implementation_;
   self.Begin(download.url, headers.get(), exchange);
   if (!download.through_proxy) self.Set(CURLOPT_PROXY, "");
+  if (download.guard) {
+    exchange.curl = self.curl;
+    exchange.guard = &download.guard;
+    self.Set(CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);
+    self.Set(CURLOPT_OPENSOCKETDATA, &exchange);
+    self.Set(CURLOPT_PREREQFUNCTION, &OnRequest);
+    self.Set(CURLOPT_PREREQDATA, &exchange);
+  }
   self.Set(CURLOPT_FOLLOWLOCATION, 1L);
   self.Set(CURLOPT_MAXREDIRS, static_cast<long>(download.redirects));
   self.Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(download.connect_timeout.count()));

@@ -44,6 +44,14 @@ struct HttpRequest {
   std::size_t max_body = 1 << 20;
 };
 
+/// Where a download is about to go: the URL that it was given, or one that it was sent on to.
+struct HttpTarget {
+  std::string url;      ///< without user name and password
+  std::string host;     ///< of the URL; an address in it in its usual form, an IPv6 one in brackets
+  std::string address;  ///< of the server that is about to be connected to; empty: there is no need
+};
+using HttpGuard = std::function<Result<void>(const HttpTarget&)>;
+
 /// A body of any size, from a server that nobody vouches for or from another node.
 struct HttpDownload {
   std::string url;
@@ -54,6 +62,9 @@ struct HttpDownload {
   std::chrono::seconds timeout{std::chrono::hours{6}};
   std::uint64_t max_bytes = 0;
   bool through_proxy = true;  ///< if the environment names one; not where another node is asked
+  /// Asked before each connection, with the very address that it would be made to, and before each
+  /// request. A refusal ends the download, unless its host has other addresses.
+  HttpGuard guard = {};
 };
 
 /// `url` without user name and password, fit for a message.

@@ -67,7 +67,7 @@ class Forward(ThreeNodes):
 
     def test_answers_come_through_as_they_are(self):
         self.here.call("POST", f"/instances/{self.uuid}/poweroff")
-        waiting = self.here.create("waiting", "http://127.0.0.1:9/never",
+        waiting = self.here.create("waiting", f"http://{self.bed.settings['BED_MACHINE']}:9/never",
                                    placed_on=self.nodes[0].name)["uuid"]
         for method, path, body in (("POST", f"/instances/{self.uuid}/pause", None),
                                    ("POST", f"/instances/{waiting}/pause", None),

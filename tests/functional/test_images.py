@@ -66,7 +66,7 @@ class Hostile(NodeTest):
         # To a file of the host, and to nobody.
         urls["file"] = self.offer("file", Status(302, Location="file:///etc/passwd"))
         sources["file"] = (None, r"neither http nor https")
-        urls["refused"] = f"http://{self.bed.address('h1')}:1/x"
+        urls["refused"] = f"http://{self.bed.settings['BED_MACHINE']}:1/x"
         sources["refused"] = (None, r"(?i)connect")
 
         made = {name: self.client.create(f"bad-{i}", url)["uuid"]
@@ -111,6 +111,55 @@ class Hostile(NodeTest):
 
     def artifact(self, url):
         return next(a for a in self.client.call("GET", "/artifacts") if a["source_url"] == url)
+
+
+class Targets(NodeTest):
+    """A URL may not make a node ask for a stranger what the stranger cannot ask itself."""
+
+    on_victim = True
+
+    def failure(self, url):
+        """What becomes of an artifact of this URL, and of an instance that waits for it."""
+        uuid = self.client.create("x", url)["uuid"]
+        message = self.client.wait(uuid, "error", 60)["error_message"]
+        artifact = next(a for a in self.client.call("GET", "/artifacts") if a["source_url"] == url)
+        self.assertEqual(("error", True), (artifact["state"], artifact["error_message"] in message))
+        self.client.delete(uuid)
+        return message
+
+    def test_what_only_the_node_reaches_is_not_asked(self):
+        redirects = {to: self.offer(f"to/{i}", Status(302, Location=to)) for i, to in enumerate(
+            ("http://127.0.0.1:13000/", "http://169.254.169.254/latest", f"{self.node.url}/metrics"))}
+        self.bed.run("h2", "sh", "-c", "echo '127.0.0.1 inside.example' >>/etc/hosts")
+        self.addCleanup(self.bed.run, "h2", "sh", "-c", "kept=$(grep -v inside.example /etc/hosts)"
+                        " && echo \"$kept\" >/etc/hosts")
+        targets = {
+            "http://127.0.0.1:13000/": "127.0.0.1, which is loopback",
+            "http://2130706433:13000/": "127.0.0.1, which is loopback",
+            "http://[::1]:13000/": "::1, which is loopback",
+            "http://inside.example:13000/": "127.0.0.1, which is loopback",
+            "http://169.254.169.254/latest/meta-data": "169.254.169.254, which is link-local",
+            f"{self.node.url}/": f"{self.bed.address('h2')}, which is an address of a node"}
+        for to, url in redirects.items():
+            targets[url] = f"{to}: it leads to "
+        for url, cause in targets.items():
+            with self.subTest(url):
+                message = self.failure(url)
+                self.assertIn(cause, message)
+                self.assertIn("IMAGE_ALLOW", message)
+
+    def test_the_operator_allows_and_denies(self):
+        machine = self.bed.settings["BED_MACHINE"]
+        self.node.stop()
+        self.addCleanup(self.node.start)
+        self.addCleanup(self.node.stop)
+        self.node.start({"IMAGE_ALLOW": f"{self.bed.address('h2')}, {machine}",
+                         "IMAGE_DENY": f"{machine}/32"})
+        # It is asked now, and what it answers is no disk.
+        self.assertIn("not a disk image", self.failure(f"{self.node.url}/openapi.json"))
+        message = self.failure(self.offer("image", disk_images.raw(b"denied")))
+        self.assertIn(f"{machine}, which IMAGE_DENY lists as '{machine}/32'", message)
+        self.assertEqual([], self.images.statuses(self.path("image")))
 
 
 class Formats(NodeTest):

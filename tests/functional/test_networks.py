@@ -274,7 +274,7 @@ class Interfaces(NetworkTest):
 
     def test_another_interface_is_refused_as_one_at_the_create(self):
         network = self.network("plug")
-        waiting = self.client.create("waits", "http://127.0.0.1:9/never")["uuid"]
+        waiting = self.client.create("waits", f"http://{self.bed.settings['BED_MACHINE']}:9/never")["uuid"]
         made = self.instance("plug", {"network_uuid": "plug", "address": "10.0.0.7"})
         self.client.wait(made["uuid"], "created")
         path = f"/instances/{made['uuid']}/interfaces"

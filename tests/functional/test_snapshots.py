@@ -113,7 +113,7 @@ class Snapshots(ThreeNodes):
         self.assertEqual(1 << 30, blob["virtual size"])
 
     def test_what_cannot_be_is_said(self):
-        waiting = self.here.create("waiting", "http://127.0.0.1:9/never",
+        waiting = self.here.create("waiting", f"http://{self.bed.settings['BED_MACHINE']}:9/never",
                                    placed_on=self.nodes[0].name)["uuid"]
         for client in (self.here, self.others[0]):
             for method, what in (("POST", "snapshot"), ("GET", "screenshot"),
