@@ -90,10 +90,6 @@ ether_arp Announcement(const Mac& mac, IpAddress address) {
 
 }  // namespace
 
-std::string EgressTable(const std::string& cluster_id) {
-  return fmt::format("shakenfist_{:.{}}", cluster_id, kClusterIdLetters);
-}
-
 Result<WantedEgress> DescribeEgress(Netlink& netlink, const std::string& nic,
                                     const Netblock& floating) {
   WantedEgress egress{.nic = nic, .floating = floating, .masquerade = true};

@@ -19,9 +19,6 @@ inline constexpr char kWayOut[] = "sf-out-";
 /// the source of anything.
 inline constexpr IpAddress kHostEnd{0xa9fe0001};  // 169.254.0.1
 
-/// The one table of rules that this cluster has on the host.
-std::string EgressTable(const std::string& cluster_id);
-
 /// What the host's links and settings say of the way out by `nic`.
 Result<WantedEgress> DescribeEgress(Netlink& netlink, const std::string& nic,
                                     const Netblock& floating);

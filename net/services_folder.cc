@@ -79,7 +79,7 @@ Result<T> Named(const NetworkId& network, Result<T> result) {
 
 Result<void> ServicesFolder::Write(WantedServices services,
                                    const std::vector<WantedNetwork>& networks,
-                                   const Templates& templates) {
+                                   const Templates& templates, const Shield& shield) {
   const auto before = ReadFile(path_ / kServices);
   const auto old = before ? ParseWantedServices(*before) : WantedServices{};
   if (old && old->cluster_id == services.cluster_id && old->term > services.term) {
@@ -88,7 +88,7 @@ Result<void> ServicesFolder::Write(WantedServices services,
   }
   std::set<std::string> kept;
   bool changed = TRY(WriteIfOther(
-      path_ / kEgress, TRY(EgressRules(services.cluster_id, services.egress, templates))));
+      path_ / kEgress, TRY(EgressRules(services.cluster_id, services.egress, shield, templates))));
   for (const WantedNetwork& network : networks) {
     const NetworkId& uuid = network.uuid;
     services.networks.push_back(uuid);

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "net/nat_rules.h"
 #include "net/services_spec.h"
 #include "node/base/result.h"
 #include "templates/render.h"
@@ -31,7 +32,7 @@ class ServicesFolder {
   /// touched; those of networks that are not wanted any more are removed. kConflict: there was a
   /// higher term.
   Result<void> Write(WantedServices services, const std::vector<WantedNetwork>& networks,
-                     const Templates& templates);
+                     const Templates& templates, const Shield& shield = {});
   Result<void> WriteHeartbeat(const Heartbeat& heartbeat);
   Result<ServicesStatus> ReadStatus() const;  ///< kNotFound: none was written yet
 

@@ -101,6 +101,9 @@ reconcile::ServicesSettings ToServicesSettings(const Config& config,
   settings.folder = config.storage_path / "services";
   settings.egress_nic = config.node_egress_nic;
   settings.floating_network = config.floating_network;
+  for (const auto& [name, port] : config.sql.hosts) {
+    settings.databases.emplace_back(name, static_cast<std::uint16_t>(port));
+  }
   if (const auto server = IpAddress::Parse(config.dns_server)) settings.dns_servers = {*server};
   return settings;
 }

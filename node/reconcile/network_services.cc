@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/reconcile/network_services.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "net/egress.h"
@@ -20,6 +26,22 @@ constexpr int kPeriodTicks = 10;
 // Less than kOrphanLimit by the time that two hundred networks take to go down.
 constexpr std::chrono::seconds kHeartbeatReach = 3s;
 constexpr std::size_t kClusterIdLetters = 8;
+
+/// The IPv4 addresses of `host`, a name or an address; none if they cannot be had.
+std::set<IpAddress> Resolve(const std::string& host) {
+  addrinfo hints = {};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* first = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &first) != 0) return {};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(first, &::freeaddrinfo);
+  std::set<IpAddress> addresses;
+  for (const addrinfo* each = first; each != nullptr; each = each->ai_next) {
+    const auto& address = *reinterpret_cast<const sockaddr_in*>(each->ai_addr);
+    addresses.insert({ntohl(address.sin_addr.s_addr)});
+  }
+  return addresses;
+}
 
 }  // namespace
 
@@ -114,7 +136,7 @@ Result<void> NetworkServices::Serve(std::uint64_t term) {
                                  .term = term,
                                  .term_key = settings_.term_key,
                                  .egress = wanted->egress};
-    TRY(folder_.Write(std::move(services), wanted->networks, templates_));
+    TRY(folder_.Write(std::move(services), wanted->networks, templates_, wanted->shield));
   } else if (wanted.error().code != Code::kUnavailable) {
     return tl::unexpected(wanted.error());
   }
@@ -125,7 +147,23 @@ Result<void> NetworkServices::Serve(std::uint64_t term) {
   return {};
 }
 
-Result<NetworkServices::Wish> NetworkServices::Wanted() const {
+// A name that cannot be looked up now leads to where it led before.
+net::Shield NetworkServices::ShieldOf(const std::vector<NodeRecord>& nodes) {
+  net::Shield shield;
+  for (const NodeRecord& node : nodes) {
+    if (const auto address = IpAddress::Parse(node.ip)) shield.nodes.insert(*address);
+  }
+  for (const auto& [host, port] : settings_.databases) {
+    auto addresses = Resolve(host);
+    std::set<IpAddress>& known = database_addresses_[host];
+    if (!addresses.empty()) known = std::move(addresses);
+    for (const IpAddress address : known) shield.databases.emplace(address, port);
+  }
+  shield.dns_servers.insert(settings_.dns_servers.begin(), settings_.dns_servers.end());
+  return shield;
+}
+
+Result<NetworkServices::Wish> NetworkServices::Wanted() {
   net::Netlink netlink = TRY(net::Netlink::Open());
   const int mtu = TRY(net::MeshMtu(settings_.mesh, TRY(mesh_.Read())));
   Netblock floating = settings_.floating_network;
@@ -155,8 +193,9 @@ Result<NetworkServices::Wish> NetworkServices::Wanted() const {
     if (guest.floating.empty()) continue;
     network->second.floating.push_back({TRY(IpAddress::Parse(guest.floating)), address});
   }
-  Wish wish{.egress = TRY(net::DescribeEgress(netlink, settings_.egress_nic, floating)),
-            .networks = {}};
+  Wish wish;
+  wish.egress = TRY(net::DescribeEgress(netlink, settings_.egress_nic, floating));
+  wish.shield = ShieldOf(TRY(store_.nodes.List()));
   for (auto& [uuid, network] : wanted) wish.networks.push_back(std::move(network));
   return wish;
 }

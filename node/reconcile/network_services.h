@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/docker.h"
@@ -29,6 +32,7 @@ struct ServicesSettings {
   std::vector<IpAddress> dns_servers;
   std::string egress_nic;
   Netblock floating_network;
+  std::vector<std::pair<std::string, std::uint16_t>> databases;  ///< hosts and ports
 };
 
 /// Whether this node is to serve the networks, as its election says.
@@ -70,9 +74,11 @@ class NetworkServices {
   Result<void> StopServing();              // worker
   struct Wish {
     net::WantedEgress egress;
+    net::Shield shield;
     std::vector<net::WantedNetwork> networks;
   };
-  Result<Wish> Wanted() const;
+  Result<Wish> Wanted();
+  net::Shield ShieldOf(const std::vector<NodeRecord>& nodes);
   net::ContainerSpec ContainerOfOurs() const;
 
   EventLoop& loop_;
@@ -85,6 +91,7 @@ class NetworkServices {
   net::Docker docker_;      // of the jobs called "services", as the next
   bool has_image_ = false;  ///< it was there when last looked at
   net::ServicesFolder folder_;
+  std::map<std::string, std::set<IpAddress>> database_addresses_;  ///< last known; of these jobs
 
   Duty duty_;
   bool running_ = false;

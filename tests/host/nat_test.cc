@@ -94,7 +94,7 @@ class NatHost {
   pid_t pid() const { return services_->pid(); }
   void Want() {
     REQUIRE(folder_.Write({.cluster_id = kCluster, .term = 1, .egress = egress}, networks,
-                          sf::Templates::Load({}).value()));
+                          sf::Templates::Load({}).value(), shield));
   }
   /// As a daemon that never falls silent: these tests are not about that.
   void Beat(BootTime for_so_long = kOrphanLimit) {
@@ -123,6 +123,7 @@ class NatHost {
   std::vector<WantedNetwork> networks;
   WantedEgress egress = {
       .nic = "nic0", .floating = Netblock::Parse("192.168.20.0/24").value(), .masquerade = true};
+  Shield shield = {};
 
  private:
   const Folder home_;
@@ -163,6 +164,37 @@ TEST_CASE("Nat: guests reach an outside that knows nothing of them, and not each
     CHECK(beat_and(!host.outside.Reaches("10.98.0.2", 1)));
     CHECK(beat_and(!host.outside.Reaches("10.1.0.10", 1)));
     CHECK(beat_and(!first->Reaches("10.98.0.2", 1)));
+  });
+}
+
+TEST_CASE("Nat: guests begin nothing with those who run the cloud", "[host]") {
+  InNewNamespace([] {
+    NatHost host({WithNat(5, "192.168.20.5")});
+    host.shield = {.nodes = {Ip("10.99.0.1"), Ip("10.99.0.3")},
+                   .databases = {{Ip("10.99.0.2"), 3306}},
+                   .dns_servers = {Ip("10.99.0.3")}};
+    host.Want();
+    const auto guest = host.Guest(0, 10);
+    const Station& outside = host.outside;
+    outside.Run("ip address add 10.99.0.3/24 dev eth0");
+    // Whoever connects is told hello.
+    const auto listen = [](pid_t where, const char* port) {
+      return Process({"/usr/bin/nsenter", "-t", fmt::format("{}", where), "-n", "/bin/busybox",
+                      "nc", "-ll", "-p", port, "-e", "/bin/echo", "hello"});
+    };
+    const Process dns = listen(outside.pid(), "53"), web = listen(outside.pid(), "80"),
+                  database = listen(outside.pid(), "3306"), api = listen(::gettid(), "80");
+    const auto says = [&](const Station& who, const char* address_and_port) {
+      host.Beat();
+      return who.Run(fmt::format("busybox nc -w 1 {} </dev/null", address_and_port)) == "hello\n";
+    };
+    CHECK(Eventually([&] { return says(*guest, "10.99.0.2 80"); }));
+    CHECK(Eventually([&] { return says(*guest, "10.99.0.3 53"); }));
+    for (const char* there : {"10.99.0.3 80", "10.99.0.2 3306", "10.99.0.1 80"}) {
+      CHECK(Eventually([&] { return says(outside, there); }));
+      CHECK_FALSE(says(*guest, there));
+    }
+    CHECK_FALSE(guest->Reaches("169.254.0.1", 1));
   });
 }
 
