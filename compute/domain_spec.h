@@ -25,7 +25,7 @@ struct DomainDisk {
 };
 
 struct DomainInterface {
-  std::string bridge;
+  std::string tap;  ///< the device at the host's end, which is there before the domain starts
   std::string mac;
   std::string model = "virtio";
   int mtu = 1500;

@@ -44,7 +44,7 @@ json Interfaces(const DomainSpec& spec) {
   json interfaces = json::array();
   for (const DomainInterface& each : spec.interfaces) {
     interfaces.push_back(
-        {{"mac", each.mac}, {"bridge", each.bridge}, {"model", each.model}, {"mtu", each.mtu}});
+        {{"mac", each.mac}, {"tap", each.tap}, {"model", each.model}, {"mtu", each.mtu}});
   }
   return interfaces;
 }
@@ -124,10 +124,16 @@ Result<void> CheckDomainTemplate(const Templates& templates) {
   most.disks = {{"/scsi", "raw", {"sda", Bus::kScsi, DiskType::kDisk}, true},
                 {"/usb", "raw", {"sdb", Bus::kUsb, DiskType::kDisk}}};
   most.disks[0].backing = "/image";
-  most.interfaces.emplace_back();
+  most.interfaces.push_back({.tap = "sf-0123456789ab", .mac = "02:00:00:00:00:01"});
   most.side_channels.emplace_back();
   TRY(DomainXml(least, templates));
-  TRY(DomainXml(most, templates));
+  const std::string xml = TRY(DomainXml(most, templates));
+  // A copy of the text from before there were taps would let guests speak without rules.
+  if (xml.find("dev='" + most.interfaces[0].tap + "' managed='no'") == std::string::npos) {
+    return Fail(Code::kInvalid,
+                "template domain.xml: an interface is to have <target dev='{{{{tap}}}}' "
+                "managed='no'/>, the device that has the rules for its guest");
+  }
   TRY(CopyXml({{"vda", "/copy"}}, templates));
   return {};
 }

@@ -3,6 +3,8 @@
 
 #include <nftables/libnftables.h>
 
+#include <mutex>
+
 namespace sf::net {
 
 void Nftables::Close::operator()(nft_ctx* context) const { nft_ctx_free(context); }
@@ -19,6 +21,9 @@ Result<Nftables> Nftables::Open() {
 }
 
 Result<std::string> Nftables::Run(const std::string& commands) {
+  // The library has one cache of the interfaces' names for all contexts.
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   nft_ctx* const context = context_.get();
   const int failed = nft_run_cmd_from_buffer(context, commands.c_str());
   // Reading a buffer empties it.

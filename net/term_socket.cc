@@ -17,8 +17,7 @@
 namespace sf::net {
 namespace {
 
-// More than come in honestly while nobody asks. Guests can send any number, and so hide what is
-// said: then there are two that serve for as long as they do.
+// More than come in while nobody asks: what guests send of the kind ends at their taps (guest.nft).
 constexpr int kMostAtOnce = 256;
 
 }  // namespace

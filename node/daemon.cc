@@ -13,6 +13,7 @@
 #include "compute/capacity.h"
 #include "compute/domain_xml.h"
 #include "compute/process_usage.h"
+#include "net/guest_nics.h"
 #include "net/nat_rules.h"
 #include "net/services_spec.h"
 #include "node/base/log.h"
@@ -50,6 +51,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Build(const Config& config) {
   TRY(compute::CheckDomainTemplate(templates));
   TRY(net::CheckDnsmasqTemplate(templates));
   TRY(net::CheckNatTemplates(templates));
+  TRY(net::CheckNicTemplate(templates));
   TRY(MakeFolders(config.storage_path));
   StorageLock lock = TRY(StorageLock::Take(config.storage_path));
   const compute::VirtType virt_type = TRY(ChooseVirtType(config));
@@ -91,9 +93,10 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
             .dns_server = config.dns_server},
       limits_{.builds = config.builds_in_flight},
       workers_(limits_.threads(), kMaxWaitingJobs),
-      builder_(
-          host_, *store_, cache_, hypervisor_,
-          [this](const Network& network) { return meshes_.Join(network); }, templates_, metrics_),
+      builder_(host_, *store_, cache_, hypervisor_,
+               {.join = std::bind_front(&reconcile::MeshKeeper::Join, &meshes_),
+                .leave = std::bind_front(&reconcile::MeshKeeper::Leave, &meshes_)},
+               templates_, metrics_),
       peers_(host_.self, std::bind_front(&Published<KeyRing>::Read, &keys_),
              [this] { return cluster_->view(); }),
       copier_({.can_reach = [this](const NodeId& node) { return peers_.CanReach(node); },
@@ -107,7 +110,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
                   snapshot_taker_, host_, limits_,
                   [this](const auto& desired, const auto& actual) { Report(desired, actual); }),
       meshes_(
-          loop_, workers_, *store_, [this] { return cluster_->view(); },
+          host_.self, loop_, workers_, *store_, templates_, [this] { return cluster_->view(); },
           ToMeshSettings(config, secrets_.cluster_id),
           [this](auto vnis) { cluster_->SetMeshes(std::move(vnis)); }),
       services_(loop_, workers_, *store_, templates_, ToServicesSettings(config, secrets_),

@@ -15,6 +15,7 @@
 #include "compute/hypervisor.h"
 #include "compute/kvm_probe.h"
 #include "net/egress.h"
+#include "net/guest_nics.h"
 #include "net/nat_rules.h"
 #include "net/services_spec.h"
 #include "node/base/http_client.h"
@@ -170,6 +171,7 @@ Finding CheckTemplates(const Config& config) {
                                    : Result<void>(tl::unexpected(templates.error()));
   if (checked) checked = net::CheckDnsmasqTemplate(*templates);
   if (checked) checked = net::CheckNatTemplates(*templates);
+  if (checked) checked = net::CheckNicTemplate(*templates);
   if (checked) return {"templates", Verdict::kOk, "can be filled", ""};
   return {"templates", Verdict::kFailed, checked.error().message,
           "mend the copy in TEMPLATE_PATH, or remove it to use the built-in text"};

@@ -117,7 +117,7 @@ Result<std::vector<InstanceBuilder::Nic>> InstanceBuilder::JoinMeshes(
   for (const Interface& interface : instance.interfaces) {
     if (interface.state == "error") continue;  // libvirt has refused it.
     Network network = TRY(store_.networks.Find(interface.network));
-    MeshEnd end = TRY(join_mesh_(network));
+    MeshEnd end = TRY(plugs_.join(network, interface));
     nics.push_back({interface, std::move(network), std::move(end)});
   }
   return nics;
@@ -272,8 +272,7 @@ Result<compute::DomainSpec> InstanceBuilder::ToDomainSpec(const Instance& instan
                             .bootable = false});
   }
   for (const Nic& nic : nics) {
-    domain.interfaces.push_back(
-        {nic.end.bridge, nic.interface.mac, nic.interface.model, nic.end.mtu});
+    domain.interfaces.push_back({nic.end.tap, nic.interface.mac, nic.interface.model, nic.end.mtu});
   }
   domain.console = {settings_.console_address, static_cast<std::uint16_t>(instance.console_port)};
   domain.console_log = files.console_log().string();
@@ -323,6 +322,7 @@ Result<void> InstanceBuilder::RemoveFiles(const InstanceId& id) const {
 Result<void> InstanceBuilder::Remove(const InstanceId& id, bool has_row) {
   Steps steps("remove", metrics_);
   TRY(steps.Run("libvirt", [&] { return hypervisor_.Remove(id); }));
+  TRY(steps.Run("nics", [&] { return plugs_.leave(id); }));
   TRY(steps.Run("files", [&] { return RemoveFiles(id); }));
   if (has_row) {
     auto deleted = steps.Run("record", [&] { return store_.instances.Deleted(id); });

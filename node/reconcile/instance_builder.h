@@ -21,13 +21,16 @@
 
 namespace sf::reconcile {
 
-/// Puts this node into the mesh of a network, if it is not in it, and says which bridge a NIC is to
-/// be plugged into. Thread: worker.
+/// Puts this node into the mesh of a network, if it is not in it, and makes the host's end of an
+/// interface there. Thread: worker.
 struct MeshEnd {
-  std::string bridge;
+  std::string tap;
   int mtu = 1500;
 };
-using JoinMesh = std::function<Result<MeshEnd>(const Network&)>;
+struct Plugs {
+  std::function<Result<MeshEnd>(const Network&, const Interface&)> join;
+  std::function<Result<void>(const InstanceId&)> leave;  ///< with all interfaces that were made
+};
 
 /// What all instances of this host have in common.
 struct HostSettings {
@@ -48,13 +51,13 @@ struct HostSettings {
 class InstanceBuilder {
  public:
   InstanceBuilder(HostSettings settings, store::Store& store, images::ImageCache& cache,
-                  compute::Hypervisor& hypervisor, JoinMesh join_mesh, const Templates& templates,
+                  compute::Hypervisor& hypervisor, Plugs plugs, const Templates& templates,
                   Metrics& metrics)
       : settings_(std::move(settings)),
         store_(store),
         cache_(cache),
         hypervisor_(hypervisor),
-        join_mesh_(std::move(join_mesh)),
+        plugs_(std::move(plugs)),
         templates_(templates),
         metrics_(metrics) {}
 
@@ -102,7 +105,7 @@ class InstanceBuilder {
   store::Store& store_;
   images::ImageCache& cache_;
   compute::Hypervisor& hypervisor_;
-  const JoinMesh join_mesh_;
+  const Plugs plugs_;
   const Templates& templates_;
   Metrics& metrics_;
 };

@@ -18,6 +18,20 @@ std::map<net::Vni, NetworkId> ToMeshes(const std::vector<Network>& networks) {
   return meshes;
 }
 
+/// As whom the guest of `interface` may speak in `network`.
+Result<net::GuestNic> ToGuestNic(const Interface& interface, const Network& network, int mtu) {
+  net::GuestNic nic{.interface = interface.uuid,
+                    .instance = interface.instance,
+                    .vni = network.vni,
+                    .mtu = mtu,
+                    .mac = interface.mac};
+  if (!interface.ipv4.empty()) nic.addresses.insert(TRY(IpAddress::Parse(interface.ipv4)));
+  for (const std::string& routed : network.routed) {
+    nic.addresses.insert(TRY(IpAddress::Parse(routed)));
+  }
+  return nic;
+}
+
 }  // namespace
 
 void MeshKeeper::Wake() {
@@ -43,7 +57,8 @@ void MeshKeeper::Begin() {
 
 // The links are read before the rows: a row is written before anything is made of it, so a mesh
 // without a row in this order is one whose row is gone, and not one that Join() has just made.
-Result<MeshKeeper::Pass> MeshKeeper::Keep() const {
+Result<MeshKeeper::Pass> MeshKeeper::Keep() {
+  const auto nics = nics_.Read();
   const net::Kernel kernel = TRY(mesh_.Read());
   const auto networks = store_.networks.List({});
   net::WantedMeshes wanted;
@@ -54,7 +69,30 @@ Result<MeshKeeper::Pass> MeshKeeper::Keep() const {
   for (const auto& [vni, network] : wanted.networks) {
     if (!pass.outcome.errors.contains(network)) pass.joined.insert(vni);
   }
+  if (!nics) {
+    pass.nics = tl::unexpected(nics.error());
+  } else if (networks) {
+    pass.nics = KeepNics(*networks, kernel, *nics);
+  }
   return pass;
+}
+
+Result<void> MeshKeeper::KeepNics(const std::vector<Network>& networks, const net::Kernel& kernel,
+                                  const net::GuestNics::Present& present) {
+  const int mtu = TRY(net::MeshMtu(mesh_.settings(), kernel));
+  std::map<NetworkId, const Network*> by_id;
+  for (const Network& network : networks) by_id[network.uuid] = &network;
+  std::vector<net::GuestNic> nics;
+  for (const Instance& instance : TRY(store_.instances.List({.node = self_}))) {
+    if (instance.state == InstanceState::kDeleteWait) continue;
+    for (const Interface& interface : instance.interfaces) {
+      const auto network = by_id.find(interface.network);
+      // One that libvirt has refused, or whose network is newer than the list.
+      if (interface.state == "error" || network == by_id.end()) continue;
+      nics.push_back(TRY(ToGuestNic(interface, *network->second, mtu)));
+    }
+  }
+  return nics_.Keep(nics, present);
 }
 
 std::set<IpAddress> MeshKeeper::Peers(const net::Kernel& kernel) const {
@@ -72,6 +110,10 @@ void MeshKeeper::OnKept(const Result<Pass>& pass) {
     const std::size_t changed = pass->outcome.changed;
     if (changed > 0) log::Info("meshes changed networks={} all={}", changed, pass->joined.size());
     LogNew(pass->outcome.errors);
+    const std::string error = pass->nics ? "" : pass->nics.error().message;
+    if (error != std::exchange(said_of_nics_, error) && !pass->nics) {
+      log::Warn("NICs are not as they should be error={}", error);
+    }
     report_(pass->joined);
   }
   if (again_) Begin();
@@ -90,7 +132,7 @@ void MeshKeeper::LogNew(const std::map<NetworkId, Error>& errors) {
   said_ = std::move(said);
 }
 
-Result<MeshEnd> MeshKeeper::Join(const Network& network) const {
+Result<MeshEnd> MeshKeeper::Join(const Network& network, const Interface& interface) {
   const net::Kernel kernel = TRY(mesh_.Read());
   const int mtu = TRY(net::MeshMtu(mesh_.settings(), kernel));
   const net::WantedMeshes wanted{
@@ -98,7 +140,9 @@ Result<MeshEnd> MeshKeeper::Join(const Network& network) const {
   const auto outcome = TRY(mesh_.Keep(wanted, kernel));
   const auto error = outcome.errors.find(network.uuid);
   if (error != outcome.errors.end()) return tl::unexpected(error->second);
-  return MeshEnd{net::BridgeName(network.vni), mtu};
+  const net::GuestNic nic = TRY(ToGuestNic(interface, network, mtu));
+  TRY(nics_.Make({&nic, 1}));
+  return MeshEnd{net::TapName(interface.uuid), mtu};
 }
 
 }  // namespace sf::reconcile

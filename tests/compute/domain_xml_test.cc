@@ -77,9 +77,9 @@ TEST_CASE("DomainXml: says what the spec says") {
 
 TEST_CASE("DomainXml: the part of one NIC is what libvirt is given to plug it in") {
   DomainSpec spec = Spec();
-  spec.interfaces = {{"br-1", "02:00:00:00:00:01"}, {"br-2", "02:00:00:00:00:02"}};
+  spec.interfaces = {{"sf-1", "02:00:00:00:00:01"}, {"sf-2", "02:00:00:00:00:02"}};
   const std::string part = InterfaceXml(Xml(spec), "02:00:00:00:00:02").value();
-  CHECK(XPath(part, "string(/interface/source/@bridge)") == "br-2");
+  CHECK(XPath(part, "string(/interface/target/@dev)") == "sf-2");
   CHECK(XPath(part, "string(/interface/mac/@address)") == "02:00:00:00:00:02");
   CHECK(InterfaceXml(Xml(spec), "02:00:00:00:00:03").error().code == sf::Code::kInvalid);
 }
@@ -131,21 +131,39 @@ TEST_CASE("DomainXml: controllers come with the disks that need them") {
   CHECK(XPath(Xml(spec), "string(//disk[1]/address/@target)") == "0");
 }
 
+/// What the check says of an operator's own domain.xml.
+sf::Result<void> CheckOwn(const std::string& text, std::string& path) {
+  char folder[] = "/tmp/sf-template-XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  path = std::string(folder) + "/domain.xml";
+  std::ofstream(path) << text;
+  auto checked = CheckDomainTemplate(sf::Templates::Load(folder).value());
+  std::remove(path.c_str());
+  rmdir(folder);
+  return checked;
+}
+
 TEST_CASE("CheckDomainTemplate: finds a name that no domain has, in whatever section it stands") {
   CHECK(CheckDomainTemplate(sf::Templates::Load({}).value()));
   const auto* text =
       GENERATE("{{nmae}}", "{{#uefi}}{{nmae}}{{/uefi}}", "{{^uefi}}{{nmae}}{{/uefi}}",
                "{{#disks}}{{#read_only}}{{nmae}}{{/read_only}}{{/disks}}",
                "{{#interfaces}}{{nmae}}{{/interfaces}}");
-  char folder[] = "/tmp/sf-template-XXXXXX";
-  REQUIRE(mkdtemp(folder) != nullptr);
-  const std::string path = std::string(folder) + "/domain.xml";
-  std::ofstream(path) << text;
-  const auto checked = CheckDomainTemplate(sf::Templates::Load(folder).value());
-  std::remove(path.c_str());
-  rmdir(folder);
+  std::string path;
+  const auto checked = CheckOwn(text, path);
   REQUIRE_FALSE(checked);
   CHECK_THAT(checked.error().message, Contains("nmae") && Contains(path));
+}
+
+TEST_CASE("CheckDomainTemplate: a NIC that is not the device with the rules is refused") {
+  const auto* text = GENERATE(
+      "{{#interfaces}}<interface type='network'><mac address='{{mac}}'/></interface>"
+      "{{/interfaces}}",
+      "{{#interfaces}}<interface><target dev='{{tap}}'/></interface>{{/interfaces}}");
+  std::string path;
+  const auto checked = CheckOwn(text, path);
+  REQUIRE_FALSE(checked);
+  CHECK_THAT(checked.error().message, Contains("<target dev='{{tap}}' managed='no'/>"));
 }
 
 TEST_CASE("DomainXml: secure boot needs UEFI and q35") {

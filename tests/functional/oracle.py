@@ -103,7 +103,9 @@ class Host:
                 yield f"instance {uuid} should{'' if runs else ' not'} run"
         for uuid in running & set(self.instances):
             lines = self.node.virsh("domiflist", prefix + uuid).splitlines()
-            nics = {(words[4], words[2]) for words in map(str.split, lines) if len(words) == 5}
+            bridges = {link["ifname"]: link.get("master") for link in self.links()}
+            nics = {(words[4], bridges.get(words[0])) for words in map(str.split, lines)
+                    if len(words) == 5}
             if nics != self.wanted.nics.get(uuid, set()):
                 yield f"instance {uuid} has the NICs {nics}, and not {self.wanted.nics.get(uuid)}"
 
@@ -123,10 +125,13 @@ class Host:
     def of_links(self, peers):
         """Each mesh has its bridge and its device, floods to all peers, and has its legs where it is
         served; and there is no other link of this cluster."""
-        links = json.loads(self.node.bed.run(self.node.host, "ip", "-j", "link") or "[]")
         alias = f"shakenfist {self.wanted.cluster} "
-        found = {link["ifname"]: link["ifalias"].removeprefix(alias) for link in links
+        found = {link["ifname"]: link["ifalias"].removeprefix(alias) for link in self.links()
                  if link.get("ifalias", "").startswith(alias)}
+        for name, uuid in [(name, uuid) for name, uuid in found.items() if "/" in uuid]:
+            if uuid.partition("/")[0] not in self.instances:
+                yield f"NIC of no instance here: {name} {uuid}"
+            del found[name]
         expected = {f"{kind}{vni:06x}": uuid for uuid, vni in self.wanted.networks.items()
                     for kind in self.kinds_of_links(uuid)}
         for name, uuid in found.items() - expected.items():
@@ -141,6 +146,9 @@ class Host:
         for name, addresses in flooded.items():
             if addresses != peers:
                 yield f"{name} floods to {sorted(addresses)}, and not to {sorted(peers)}"
+
+    def links(self):
+        return json.loads(self.node.bed.run(self.node.host, "ip", "-j", "link") or "[]")
 
     def kinds_of_links(self, network):
         return ["br-vxlan-", "vxlan-"] + ["sf-leg-"] * self.serves + \

@@ -36,8 +36,8 @@ class Mesh(ThreeNodes):
     def links(self, node):
         """By name; of this cluster alone, as there are others on the same hosts."""
         found = json.loads(self.bed.run(node.host, "ip", "-d", "-j", "link") or "[]")
-        return {link["ifname"]: link for link in found
-                if link.get("ifalias", "").startswith(f"shakenfist {self.cluster_id} ")}
+        return {link["ifname"]: link for link in found if "/" not in link.get("ifalias", "/")
+                and link["ifalias"].startswith(f"shakenfist {self.cluster_id} ")}
 
     def flooded(self, node):
         """By VNI, the addresses of the nodes that each mesh of this one floods to."""

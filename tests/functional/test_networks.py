@@ -313,8 +313,11 @@ class Guests(NetworkTest):
         domain = self.node.virsh("dumpxml", self.node.domain(made["uuid"]))
         for interface in made["interfaces"]:
             vni = self.client.call("GET", f"/networks/{interface['network_uuid']}")["vxid"]
+            tap = f"sf-{interface['uuid'].replace('-', '')[:12]}"
             self.assertRegex(domain, rf"<mac address='{interface['macaddr']}'/>\s*"
-                             rf"<source bridge='br-vxlan-{vni:06x}'/>")
+                             rf"<target dev='{tap}' managed='no'/>")
+            self.assertIn(f" master br-vxlan-{vni:06x} ",
+                          self.bed.run(self.node.host, "ip", "link", "show", tap))
             address = interface["ipv4"] + ("/28" if interface["order"] else "/24")
             said = self.client.wait_console(
                 made["uuid"], rf"TINY IP={re.escape(address)} .*mac={interface['macaddr']}.*", 90)[0]

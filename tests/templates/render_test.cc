@@ -52,7 +52,7 @@ TEST_CASE("Templates: every built-in text is in the binary and parses") {
   REQUIRE(!sf::BuiltinTexts().empty());
   for (const auto& [name, text] : sf::BuiltinTexts()) {
     CHECK((name == "domain.xml" || name == "dnsmasq.conf" || name == "egress.nft" ||
-           name == "gateway.nft" || name == "backup.xml"));
+           name == "gateway.nft" || name == "guest.nft" || name == "backup.xml"));
     CHECK_THAT(std::string(text), Contains("TEMPLATE_PATH"));
     if (name != "domain.xml") continue;
     CHECK_THAT(std::string(text), Contains("{{uuid}}") && Catch::Matchers::EndsWith("</domain>\n"));
