@@ -133,8 +133,9 @@ bool Guarded(Exchange& exchange, std::string address) {
   const char* url = nullptr;
   curl_easy_getinfo(exchange.curl, CURLINFO_EFFECTIVE_URL, &url);
   if (url == nullptr) url = "";
-  Result<void> judged =
-      (*exchange.guard)({WithoutCredentials(url), HostOf(url), std::move(address)});
+  HttpTarget target{WithoutCredentials(url), HostOf(url), std::move(address)};
+  Result<void> judged = Fail(Code::kInvalid, "{}: the URL names no host", target.url);
+  if (!target.host.empty()) judged = (*exchange.guard)(target);
   if (judged) return true;
   exchange.refused = std::move(judged).error();
   return false;
@@ -154,6 +155,7 @@ curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* to) noexc
 int OnRequest(void* context, char*, char*, int, int) noexcept {
   auto& exchange = *static_cast<Exchange*>(context);
   exchange.connecting = false;
+  exchange.refused.reset();  // It was of other addresses of the same host.
   return Guarded(exchange, {}) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
