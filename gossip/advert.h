@@ -28,6 +28,7 @@ struct Identity {
   std::uint16_t api_port = 0;  ///< at the member's address
   std::uint32_t mesh_ip = 0;   ///< where its VXLAN devices end; host byte order
   std::string zone;
+  bool api_tls = false;  ///< its API speaks HTTPS; a node that does not say so does not
   bool operator==(const Identity&) const = default;
 };
 

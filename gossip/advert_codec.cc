@@ -92,14 +92,17 @@ bool Fields(std::string_view payload, const Take& take) {
   }
 }
 
+template <class... Wanted>
+bool GetFirst(std::span<const msgpack::object> fields, Wanted&... wanted) {
+  if (fields.size() < sizeof...(wanted)) return false;
+  std::size_t i = 0;
+  return (Get(fields[i++], wanted) && ...);
+}
+
 /// The first fields; further ones are a newer node's.
 template <class... Wanted>
 bool GetArray(std::string_view payload, Wanted&... wanted) {
-  return Fields(payload, [&](std::span<const msgpack::object> fields) {
-    if (fields.size() < sizeof...(wanted)) return false;
-    std::size_t i = 0;
-    return (Get(fields[i++], wanted) && ...);
-  });
+  return Fields(payload, [&](const auto& fields) { return GetFirst(fields, wanted...); });
 }
 
 /// `out` becomes `read` only if all of it could be read.
@@ -112,7 +115,7 @@ bool Accept(bool good, T& read, T& out) {
 }  // namespace
 
 std::string EncodeItem(const Identity& i) {
-  return Array(i.version, i.api_port, i.mesh_ip, i.zone);
+  return Array(i.version, i.api_port, i.mesh_ip, i.zone, i.api_tls);
 }
 
 std::string EncodeItem(const Capacity& c) {
@@ -138,7 +141,11 @@ std::string EncodeItem(const MeshItem& meshes) {
 
 bool DecodeItem(std::string_view payload, Identity& out) {
   Identity i;
-  return Accept(GetArray(payload, i.version, i.api_port, i.mesh_ip, i.zone), i, out);
+  const bool good = Fields(payload, [&i](std::span<const msgpack::object> fields) {
+    return GetFirst(fields, i.version, i.api_port, i.mesh_ip, i.zone) &&
+           (fields.size() == 4 || Get(fields[4], i.api_tls));  // Absent: an older node's.
+  });
+  return Accept(good, i, out);
 }
 
 bool DecodeItem(std::string_view payload, Capacity& out) {

@@ -16,7 +16,11 @@ InstanceId Uuid(int number) {
 
 Advert Busy(int instances) {
   Advert advert;
-  advert.identity = {.version = "0.1.0", .api_port = 13000, .mesh_ip = 0x0a000001, .zone = "east"};
+  advert.identity = {.version = "0.1.0",
+                     .api_port = 13000,
+                     .mesh_ip = 0x0a000001,
+                     .zone = "east",
+                     .api_tls = true};
   advert.capacity = {.limit = {64, 262144, 4000}, .used = {50, 102400, 1000}, .load_percent = 230};
   advert.role = {.highest = {.term = 7, .holder = NodeId("node-12.example")}, .ready = true};
   for (std::uint32_t i = 0; i < 20; ++i) advert.meshes.insert(1000000 + 977 * i);
@@ -128,14 +132,27 @@ TEST_CASE("Advert items: amounts below zero and at their ends survive") {
 }
 
 TEST_CASE("Advert items: fields that a newer node appended are skipped") {
-  // ["1.0", 13000, 1, "", {"new": [1]}]
+  // ["1.0", 13000, 1, "", true, {"new": [1]}]
   const std::string newer = {
-      "\x95\xa3"
-      "1.0\xcd\x32\xc8\x01\xa0\x81\xa3new\x91\x01"};
+      "\x96\xa3"
+      "1.0\xcd\x32\xc8\x01\xa0\xc3\x81\xa3new\x91\x01"};
   Identity identity;
   REQUIRE(DecodeItem(newer, identity));
   CHECK(identity.version == "1.0");
   CHECK(identity.api_port == 13000);
+  CHECK(identity.api_tls);
+}
+
+TEST_CASE("Advert items: a node from before HTTPS speaks plain HTTP") {
+  // ["1.0", 13000, 1, ""]
+  const std::string older = {
+      "\x94\xa3"
+      "1.0\xcd\x32\xc8\x01\xa0"};
+  Identity identity;
+  identity.api_tls = true;
+  REQUIRE(DecodeItem(older, identity));
+  CHECK(identity.api_port == 13000);
+  CHECK_FALSE(identity.api_tls);
 }
 
 TEST_CASE("Advert items: what is malformed is refused, and leaves what was there") {
