@@ -179,6 +179,8 @@ Code ToCode(CURLcode code) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_TOO_MANY_REDIRECTS:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_PEER_FAILED_VERIFICATION: return Code::kInvalid;
     case CURLE_OPERATION_TIMEDOUT: return Code::kTimeout;
     case CURLE_OUT_OF_MEMORY: return Code::kInternal;
@@ -192,6 +194,11 @@ std::string Explain(CURLcode code, const char* detail, const HttpDownload* downl
     case CURLE_UNSUPPORTED_PROTOCOL: return "it leads to something that is neither http nor https";
     case CURLE_TOO_MANY_REDIRECTS:
       return fmt::format("more than {} redirects", download ? download->redirects : 0);
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return fmt::format("its certificate is not trusted here: {}", Trimmed(detail));
+    case CURLE_SSL_CACERT_BADFILE: return "the authorities to trust cannot be read";
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return "another server than the one that was meant answers";
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR: return "the server closed the connection before the end of its answer";
     case CURLE_GOT_NOTHING: return "the server closed the connection without an answer";
@@ -226,7 +233,8 @@ struct HttpClient::Implementation {
     SF_CHECK(curl_easy_setopt(curl, option, value) == CURLE_OK);
   }
 
-  void Begin(const std::string& url, curl_slist* headers, Exchange& exchange) {
+  void Begin(const std::string& url, const HttpTrust& trust, curl_slist* headers,
+             Exchange& exchange) {
     curl_easy_reset(curl);  // Options go; open connections stay.
     detail = {};
     Set(CURLOPT_ERRORBUFFER, detail.data());
@@ -243,6 +251,23 @@ struct HttpClient::Implementation {
     Set(CURLOPT_XFERINFOFUNCTION, &OnProgress);
     Set(CURLOPT_XFERINFODATA, &exchange);
     Set(CURLOPT_NOPROGRESS, 0L);
+    Trust(trust);
+  }
+
+  /// `trust` has to stay until the exchange is over.
+  void Trust(const HttpTrust& trust) {
+    if (!trust.public_key.empty()) {
+      Set(CURLOPT_PINNEDPUBLICKEY, trust.public_key.c_str());
+      Set(CURLOPT_SSL_VERIFYPEER, 0L);
+      Set(CURLOPT_SSL_VERIFYHOST, 0L);
+      return;
+    }
+    if (trust.authorities.empty()) return;
+    curl_blob authorities = {const_cast<char*>(trust.authorities.data()), trust.authorities.size(),
+                             CURL_BLOB_NOCOPY};
+    Set(CURLOPT_CAINFO_BLOB, &authorities);
+    // Left alone, libcurl also takes the folder of the system's authorities.
+    if (!trust.also_system) Set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   }
 
   Result<HttpHead> Perform(std::string_view method, const std::string& url, Exchange& exchange,
@@ -295,7 +320,7 @@ Result<HttpResponse> HttpClient::Request(const HttpRequest& request) {
   const Slist headers = TRY(ToSlist(request.headers));
 
   Implementation& self = *implementation_;
-  self.Begin(request.url, headers.get(), exchange);
+  self.Begin(request.url, request.trust, headers.get(), exchange);
   self.Set(CURLOPT_PROXY, "");
   self.Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
   self.Set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
@@ -319,7 +344,7 @@ Result<HttpHead> HttpClient::Download(const HttpDownload& download, const OnHead
   const Slist headers = TRY(ToSlist(download.headers));
 
   Implementation& self = *implementation_;
-  self.Begin(download.url, headers.get(), exchange);
+  self.Begin(download.url, download.trust, headers.get(), exchange);
   if (!download.through_proxy) self.Set(CURLOPT_PROXY, "");
   if (download.guard) {
     exchange.curl = self.curl;

@@ -32,6 +32,14 @@ struct HttpResponse {
   std::string body;
 };
 
+/// What shows, by https, that a server is the one that was meant: that an authority of the system's
+/// has signed its certificate for the host of the URL, unless something else is said here.
+struct HttpTrust {
+  std::string authorities = {};  ///< PEM; instead of the system's
+  bool also_system = false;      ///< the system's, too
+  std::string public_key = {};   ///< "sha256//" and base64; it has this one, whatever it is called
+};
+
 /// A small exchange with a server we know: no redirect is followed, no proxy is asked.
 struct HttpRequest {
   std::string method = "GET";
@@ -39,6 +47,7 @@ struct HttpRequest {
   HttpHeaders headers = {};
   std::string body = {};
   std::string unix_socket = {};  ///< connect there instead of to the URL's host
+  HttpTrust trust = {};
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{30'000};
   std::size_t max_body = 1 << 20;
@@ -56,6 +65,7 @@ using HttpGuard = std::function<Result<void>(const HttpTarget&)>;
 struct HttpDownload {
   std::string url;
   HttpHeaders headers = {};
+  HttpTrust trust = {};
   int redirects = 5;
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::seconds stall_timeout{30};  ///< slower than kStallSpeed for so long is broken
