@@ -7,6 +7,7 @@
 
 #include "node/api/node_token.h"
 #include "node/api/status.h"
+#include "node/base/log.h"
 
 namespace sf::api {
 
@@ -34,6 +35,15 @@ bool HttpConnection::ServeOne() {
   Request request;
   request.remote_address = socket_.remote_address();
 
+  if (tls_ != nullptr && !greeted_) {
+    const auto ready = Greet();
+    if (!ready) {
+      log::Debug("no TLS handshake peer={} error={}", request.remote_address,
+                 ready.error().message);
+      return Refuse(std::move(request), ready.error(), 400);
+    }
+    if (!*ready) return true;
+  }
   auto head = reader_.ReadHead(limits_.head, deadline);
   if (!head) return Refuse(std::move(request), head.error(), 431);
   request.headers = std::move(head->headers);
@@ -62,6 +72,14 @@ bool HttpConnection::ServeOne() {
   if (!socket_.Write(reply.bytes, Clock::now() + limits_.write)) return false;
   if (body_left) socket_.Linger(Clock::now() + limits_.linger);
   return reply.keep_alive;
+}
+
+// Whoever stops in the middle of a handshake, or after it, waits where silent connections wait, and
+// holds no thread. True once a request can be read.
+Result<bool> HttpConnection::Greet() {
+  if (greet_by_ == Deadline()) greet_by_ = Clock::now() + limits_.request;
+  greeted_ = TRY(socket_.Greet(*tls_, greet_by_));
+  return greeted_ && socket_.HasInput();
 }
 
 Result<void> HttpConnection::InviteBody(const RequestHead& head, std::size_t limit,

@@ -117,7 +117,8 @@ void HttpServer::Accept(int listener) {
     ++connections_taken_;
     const Key key = next_key_++;
     Entry& entry = connections_[key];
-    entry.connection = std::make_unique<HttpConnection>(descriptor, options_.limits, handler_);
+    entry.connection =
+        std::make_unique<HttpConnection>(descriptor, options_.limits, handler_, options_.tls);
     Register(epoll_, EPOLL_CTL_ADD, descriptor, key, 0);
     Park(key, entry);
   }

@@ -27,6 +27,7 @@ struct HttpOptions {
   std::size_t max_connections = 1000;     ///< Past it, the kernel's backlog holds them.
   std::chrono::milliseconds idle{5'000};  ///< How long a connection may be kept without a request.
   HttpLimits limits;
+  const TlsServer* tls = nullptr;  ///< Null: plain HTTP.
 };
 
 /// The HTTP front: takes connections, and hands each request, read whole, to one handler.

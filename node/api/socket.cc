@@ -19,7 +19,27 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kLingerBytes = 1024 * 1024;
 
-bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+/// With which every conversation in TLS begins: a record of the handshake.
+constexpr char kTlsHandshake = 0x16;
+
+/// What `count`, and errno, say of a call on the socket; `wait` is what it may have to wait for.
+Progress ToProgress(ssize_t count, Progress::State wait) {
+  if (count >= 0) return {Progress::State::kDone, static_cast<std::size_t>(count)};
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {wait};
+  return {Progress::State::kFailed, 0, std::strerror(errno)};
+}
+
+Progress Receive(int descriptor, char* bytes, std::size_t size, int flags) {
+  const Progress done =
+      ToProgress(::recv(descriptor, bytes, size, flags), Progress::State::kWaitsToRead);
+  const bool ended = done.state == Progress::State::kDone && done.bytes == 0;
+  return ended ? Progress{Progress::State::kEnded} : done;
+}
+
+Progress Send(int descriptor, std::string_view bytes) {
+  return ToProgress(::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+                    Progress::State::kWaitsToWrite);
+}
 
 std::string PeerOf(int descriptor) {
   sockaddr_storage peer{};
@@ -42,38 +62,67 @@ Socket::Socket(int descriptor) : descriptor_(descriptor), remote_address_(PeerOf
   ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-Socket::~Socket() { ::close(descriptor_); }
+Socket::~Socket() {
+  if (tls_) tls_->End();
+  ::close(descriptor_);
+}
+
+Result<bool> Socket::Greet(const TlsServer& tls, Deadline deadline) {
+  using State = Progress::State;
+  Progress done;
+  if (!tls_) {
+    char first = 0;
+    done = Receive(descriptor_, &first, sizeof first, MSG_PEEK);
+    if (done.state == State::kDone && first != kTlsHandshake) {
+      return Fail(Code::kInvalid, "this port speaks HTTPS only: ask for https://, not http://");
+    }
+    if (done.state == State::kDone) tls_ = tls.Accept(descriptor_);
+  }
+  for (;;) {
+    if (tls_) done = tls_->Handshake();
+    if (done.state == State::kDone) return true;
+    if (done.state == State::kWaitsToRead && std::chrono::steady_clock::now() < deadline) {
+      return false;
+    }
+    const Result<void> waited = Wait(done, "TLS handshake", deadline);
+    if (!waited) return Fail(Code::kUnavailable, "{}", waited.error().message);
+  }
+}
 
 Result<void> Socket::Read(std::string& buffer, Deadline deadline) {
   std::array<char, kReadSize> bytes;
   for (;;) {
     // Looked at before each read, so that a peer who is never quiet for long is cut off as well.
     if (std::chrono::steady_clock::now() >= deadline) return Fail(Code::kTimeout, "read timed out");
-    const ssize_t count = ::recv(descriptor_, bytes.data(), bytes.size(), 0);
-    if (count > 0) {
-      buffer.append(bytes.data(), static_cast<std::size_t>(count));
+    const Progress done = tls_ ? tls_->Read(bytes.data(), bytes.size())
+                               : Receive(descriptor_, bytes.data(), bytes.size(), 0);
+    if (done.state == Progress::State::kDone) {
+      buffer.append(bytes.data(), done.bytes);
       return {};
     }
-    if (count == 0) return Fail(Code::kUnavailable, "the peer closed the connection");
-    if (!WouldBlock()) return Fail(Code::kUnavailable, "read: {}", std::strerror(errno));
-    TRY(Wait(POLLIN, deadline));
+    TRY(Wait(done, "read", deadline));
   }
 }
 
 Result<void> Socket::Write(std::string_view bytes, Deadline deadline) {
   while (!bytes.empty()) {
-    const ssize_t count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-      continue;
+    const Progress done = tls_ ? tls_->Write(bytes) : Send(descriptor_, bytes);
+    if (done.state == Progress::State::kDone) {
+      bytes.remove_prefix(done.bytes);
+    } else {
+      TRY(Wait(done, "write", deadline));
     }
-    if (!WouldBlock()) return Fail(Code::kUnavailable, "write: {}", std::strerror(errno));
-    TRY(Wait(POLLOUT, deadline));
   }
   return {};
 }
 
+bool Socket::HasInput() const {
+  pollfd entry{.fd = descriptor_, .events = POLLIN, .revents = 0};
+  return HasBuffered() || ::poll(&entry, 1, 0) > 0;
+}
+
 void Socket::Linger(Deadline deadline) {
+  if (tls_) tls_->End();
   ::shutdown(descriptor_, SHUT_WR);
   std::size_t dropped = 0;
   std::string bytes;
@@ -85,9 +134,17 @@ void Socket::Linger(Deadline deadline) {
 
 void Socket::StopReading() { ::shutdown(descriptor_, SHUT_RD); }
 
-Result<void> Socket::Wait(short events, Deadline deadline) {
+Result<void> Socket::Wait(const Progress& progress, const char* operation, Deadline deadline) {
+  using State = Progress::State;
+  if (progress.state == State::kEnded) {
+    return Fail(Code::kUnavailable, "the peer closed the connection");
+  }
+  if (progress.state == State::kFailed) {
+    return Fail(Code::kUnavailable, "{}: {}", operation, progress.cause);
+  }
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  const short events = progress.state == State::kWaitsToRead ? POLLIN : POLLOUT;
   pollfd entry{.fd = descriptor_, .events = events, .revents = 0};
   const int ready = ::poll(&entry, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
   if (ready == 0) return Fail(Code::kTimeout, "the peer was silent for too long");

@@ -7,7 +7,7 @@
 #include <random>
 #include <stdexcept>
 
-#include "tests/node/api/raw_client.h"
+#include "tests/node/api/test_server.h"
 
 namespace sf::api {
 namespace {
@@ -22,39 +22,17 @@ Response Echo(const Request& request) {
                   (query == request.query.end() ? "" : query->second) + "|" + request.body};
 }
 
-HttpOptions Options() {
-  HttpOptions options;
-  options.addresses = {"127.0.0.1"};
-  options.port = 0;
-  options.threads = 4;
-  options.limits.body = 1000;
-  options.limits.linger = 100ms;
-  return options;
-}
-
-/// A server that is up.
-struct Served {
-  explicit Served(HttpOptions options = Options(), HttpHandler handler = Echo)
-      : server(std::move(options), std::move(handler)) {
-    const auto listening = server.Listen();
-    INFO((listening ? "" : listening.error().message));
-    REQUIRE(listening);
-    server.Start();
-  }
-  HttpServer server;
+/// One that echoes, unless it is told otherwise.
+struct Served : TestServer {
+  explicit Served(HttpOptions options = TestOptions(), HttpHandler handler = Echo)
+      : TestServer(std::move(options), std::move(handler)) {}
 };
 
-std::string WithBody(const std::string& method, const std::string& path, const std::string& body) {
-  return method + " " + path +
-         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-         body;
-}
-
 /// Sends `bytes`, and expects one JSON error with this status and the end of the connection.
-void CheckRefused(const std::string& bytes, int status, HttpOptions options = Options()) {
+void CheckRefused(const std::string& bytes, int status, HttpOptions options = TestOptions()) {
   CAPTURE(bytes.substr(0, 200));
   Served served(std::move(options));
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send(bytes);
   const auto answer = client.Read();
   CHECK(answer.status == status);
@@ -73,8 +51,9 @@ void CheckRefused(const std::string& bytes, int status, HttpOptions options = Op
 // cpp-httplib 0.11.4 does not read a GET's body, and takes it for the next request of the
 // connection; sf-client sends JSON with GET and DELETE.
 TEST_CASE("HttpServer: the body of any method is read, and the connection goes on", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   for (const std::string method : {"GET", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"}) {
     client.Send(WithBody(method, "/a%2Fb?q=x+%41", R"({"all": true})"));
     const auto answer = client.Read();
@@ -87,8 +66,9 @@ TEST_CASE("HttpServer: the body of any method is read, and the connection goes o
 }
 
 TEST_CASE("HttpServer: a chunked GET body is put together, whatever pieces it comes in", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   const std::string request =
       "GET /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
       "4;x=y\r\nfour\r\n0A\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n";
@@ -99,8 +79,9 @@ TEST_CASE("HttpServer: a chunked GET body is put together, whatever pieces it co
 }
 
 TEST_CASE("HttpServer: requests sent together are answered one by one, in order", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send(WithBody("GET", "/1", "a") + WithBody("DELETE", "/2", "b") +
               WithBody("GET", "/3", ""));
   CHECK(client.Read().body == "GET /1 |a");
@@ -109,8 +90,9 @@ TEST_CASE("HttpServer: requests sent together are answered one by one, in order"
 }
 
 TEST_CASE("HttpServer: HEAD is a GET whose answer has no body", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send("HEAD /h HTTP/1.1\r\n\r\n" + WithBody("GET", "/g", ""));
   const auto answer = client.Read(/*without_body=*/true);
   CHECK(answer.status == 200);
@@ -119,6 +101,7 @@ TEST_CASE("HttpServer: HEAD is a GET whose answer has no body", "[http]") {
 }
 
 TEST_CASE("HttpServer: a body that lies about its length cannot become a request", "[http]") {
+  const EachTransport transport;
   CheckRefused(
       "GET / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 40\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
       400);
@@ -131,6 +114,7 @@ TEST_CASE("HttpServer: a body that lies about its length cannot become a request
 }
 
 TEST_CASE("HttpServer: what is no request is a 400 in JSON", "[http]") {
+  const EachTransport transport;
   CheckRefused("\x16\x03\x01\x02garbage\r\n\r\n", 400);
   CheckRefused("GET / HTTP/2.0\r\n\r\n", 400);
   CheckRefused("BREW / HTTP/1.1\r\n\r\n", 400);
@@ -140,6 +124,7 @@ TEST_CASE("HttpServer: what is no request is a 400 in JSON", "[http]") {
 }
 
 TEST_CASE("HttpServer: a head beyond its limits is refused", "[http]") {
+  const EachTransport transport;
   CheckRefused("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n\r\n", 414);
   CheckRefused("GET / HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n", 431);
   std::string flood = "GET / HTTP/1.1\r\n";
@@ -148,6 +133,7 @@ TEST_CASE("HttpServer: a head beyond its limits is refused", "[http]") {
 }
 
 TEST_CASE("HttpServer: a body over the limit is refused before it is read", "[http]") {
+  const EachTransport transport;
   CheckRefused("POST / HTTP/1.1\r\nContent-Length: 10000000000\r\n\r\n", 413);
   CheckRefused("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", 413);
   CheckRefused("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" +
@@ -157,15 +143,17 @@ TEST_CASE("HttpServer: a body over the limit is refused before it is read", "[ht
 }
 
 TEST_CASE("HttpServer: a client that is still sending reads why it was refused", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send("POST / HTTP/1.1\r\nContent-Length: 500000\r\n\r\n" + std::string(500000, 'x'));
   CHECK(client.Read().status == 413);
 }
 
 TEST_CASE("HttpServer: a client that asks is told to go on before it sends the body", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send("PUT /e HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
   CHECK(client.Read().status == 100);
   client.Send("body");
@@ -173,13 +161,14 @@ TEST_CASE("HttpServer: a client that asks is told to go on before it sends the b
 }
 
 TEST_CASE("HttpServer: a request that does not end in time is cut off", "[http]") {
-  HttpOptions options = Options();
+  const EachTransport transport;
+  HttpOptions options = TestOptions();
   options.limits.request = 200ms;
   CheckRefused("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nshort", 408, options);
   CheckRefused("POST / HTTP/1.1\r\nX-Half: ", 408, options);
 
   Served served(options);
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   const auto begin = std::chrono::steady_clock::now();
   // Never silent for long, so that only a deadline for the whole can end it.
   while (client.Send("x") && std::chrono::steady_clock::now() - begin < 5s) {
@@ -189,11 +178,12 @@ TEST_CASE("HttpServer: a request that does not end in time is cut off", "[http]"
 }
 
 TEST_CASE("HttpServer: an idle connection is closed after its time", "[http]") {
-  HttpOptions options = Options();
-  options.idle = 50ms;
+  const EachTransport transport;
+  HttpOptions options = TestOptions();
+  options.idle = 200ms;
   Served served(options);
-  RawClient silent(served.server.port());
-  RawClient kept(served.server.port());
+  RawClient silent = served.Connect();
+  RawClient kept = served.Connect();
   kept.Send(WithBody("GET", "/", ""));
   CHECK(kept.Read().status == 200);
   CHECK(kept.IsClosed());
@@ -201,28 +191,30 @@ TEST_CASE("HttpServer: an idle connection is closed after its time", "[http]") {
 }
 
 TEST_CASE("HttpServer: the client's wish to close is heeded", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
   CHECK(client.Read().Closes());
   CHECK(client.IsClosed());
-  RawClient old(served.server.port());
+  RawClient old = served.Connect();
   old.Send("GET / HTTP/1.0\r\n\r\n");
   CHECK(old.Read().Closes());
   CHECK(old.IsClosed());
 }
 
 TEST_CASE("HttpServer: two hundred idle connections keep nobody waiting", "[http]") {
+  const EachTransport transport;
   Served served;
   std::vector<RawClient> idle;
   for (int i = 0; i < 200; ++i) {
-    idle.emplace_back(served.server.port());
+    idle.push_back(served.Connect());
     if (i % 2 == 0) continue;  // Half have had an answer, half have not said a word.
     idle.back().Send(WithBody("GET", "/", ""));
     REQUIRE(idle.back().Read().status == 200);
   }
   const auto begin = std::chrono::steady_clock::now();
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send(WithBody("GET", "/now", ""));
   CHECK(client.Read().body == "GET /now |");
   CHECK(std::chrono::steady_clock::now() - begin < 1s);
@@ -231,13 +223,14 @@ TEST_CASE("HttpServer: two hundred idle connections keep nobody waiting", "[http
 }
 
 TEST_CASE("HttpServer: when there are too many connections an idle one makes room", "[http]") {
-  HttpOptions options = Options();
+  const EachTransport transport;
+  HttpOptions options = TestOptions();
   options.max_connections = 1;
   Served served(options);
-  RawClient first(served.server.port());
+  RawClient first = served.Connect();
   first.Send(WithBody("GET", "/1", ""));
   CHECK(first.Read().body == "GET /1 |");
-  RawClient second(served.server.port());
+  RawClient second = served.Connect();
   second.Send(WithBody("GET", "/2", ""));
   CHECK(second.Read().body == "GET /2 |");
   CHECK(first.IsClosed());
@@ -246,15 +239,15 @@ TEST_CASE("HttpServer: when there are too many connections an idle one makes roo
 TEST_CASE("HttpServer: with every connection busy, a further one is answered later", "[http]") {
   std::promise<void> go;
   const auto gone = go.get_future().share();
-  HttpOptions options = Options();
+  HttpOptions options = TestOptions();
   options.max_connections = 1;
   Served served(options, [&](const Request& request) {
     if (request.path == "/wait") gone.wait();
     return Echo(request);
   });
-  RawClient first(served.server.port());
+  RawClient first = served.Connect();
   first.Send("GET /wait HTTP/1.1\r\nConnection: close\r\n\r\n");
-  RawClient second(served.server.port());
+  RawClient second = served.Connect();
   second.Send(WithBody("GET", "/second", ""));
   go.set_value();
   CHECK(first.Read().body == "GET /wait |");
@@ -262,20 +255,21 @@ TEST_CASE("HttpServer: with every connection busy, a further one is answered lat
 }
 
 TEST_CASE("HttpServer: Stop lets a running request finish and cuts off half a one", "[http]") {
+  const EachTransport transport;
   std::promise<void> entered;
   std::promise<void> go;
   const auto gone = go.get_future().share();
-  Served served(Options(), [&](const Request& request) {
+  Served served(TestOptions(), [&](const Request& request) {
     entered.set_value();
     gone.wait();
     return Echo(request);
   });
-  RawClient running(served.server.port());
+  RawClient running = served.Connect();
   running.Send(WithBody("GET", "/running", ""));
   entered.get_future().wait();
-  RawClient half(served.server.port());
+  RawClient half = served.Connect();
   half.Send("GET /half HTTP/1.1\r\n");
-  RawClient idle(served.server.port());
+  RawClient idle = served.Connect();
 
   auto stopped = std::async(std::launch::async, [&] { served.server.Stop(); });
   CHECK(half.IsClosed());
@@ -288,8 +282,9 @@ TEST_CASE("HttpServer: Stop lets a running request finish and cuts off half a on
 }
 
 TEST_CASE("HttpServer: X-Request-ID is echoed when sane, and made otherwise", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   const auto id_for = [&](const std::string& sent) {
     client.Send("GET / HTTP/1.1\r\nX-Request-ID: " + sent + "\r\n\r\n");
     return client.Read().Header("X-Request-ID");
@@ -306,8 +301,9 @@ TEST_CASE("HttpServer: X-Request-ID is echoed when sane, and made otherwise", "[
 }
 
 TEST_CASE("HttpServer: a request's own headers do not steer how it is answered", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send(
       "GET /r HTTP/1.1\r\nRange: bytes=0-1,99999999999999999999-\r\nAccept-Encoding: gzip, br\r\n"
       "REMOTE_ADDR: 1.2.3.4\r\n\r\n");
@@ -319,8 +315,9 @@ TEST_CASE("HttpServer: a request's own headers do not steer how it is answered",
 
 TEST_CASE("HttpServer: an exception of the handler is a 500, and the connection goes on",
           "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send(WithBody("GET", "/throw", "") + WithBody("GET", "/refuse", "") +
               WithBody("GET", "/", ""));
   const auto answer = client.Read();
@@ -333,7 +330,7 @@ TEST_CASE("HttpServer: an exception of the handler is a 500, and the connection 
 
 TEST_CASE("HttpServer: an address that cannot be had is an error that names it", "[http]") {
   Served first;
-  HttpOptions options = Options();
+  HttpOptions options = TestOptions();
   options.port = first.server.port();
   HttpServer second(options, Echo);
   const auto taken = second.Listen();
@@ -346,17 +343,18 @@ TEST_CASE("HttpServer: an address that cannot be had is an error that names it",
 
 TEST_CASE("HttpServer: several addresses share one port, and one given twice counts once",
           "[http]") {
-  HttpOptions options = Options();
+  HttpOptions options = TestOptions();
   options.addresses = {"127.0.0.2", "127.0.0.1", "::1", "127.0.0.1"};
   Served served(options);
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send(WithBody("GET", "/", ""));
   CHECK(client.Read().status == 200);
 }
 
 // Every mutation of a good request gets at most one answer, and never disturbs the server.
 TEST_CASE("HttpServer: two thousand mutated requests get no answer too many", "[http]") {
-  HttpOptions options = Options();
+  const EachTransport transport;
+  HttpOptions options = TestOptions();
   options.limits.request = 1s;
   options.limits.linger = 1ms;
   Served served(options);
@@ -376,7 +374,7 @@ TEST_CASE("HttpServer: two thousand mutated requests get no answer too many", "[
       if (kind == 2) bytes.insert(at, bytes.substr(below(bytes.size()), below(12)));
       if (bytes.empty()) bytes = "x";
     }
-    RawClient client(served.server.port());
+    RawClient client = served.Connect();
     client.Send(bytes);
     client.EndSending();
     const std::string answers = client.ReadToEnd();
@@ -390,7 +388,7 @@ TEST_CASE("HttpServer: two thousand mutated requests get no answer too many", "[
     REQUIRE(good <= 1);
     REQUIRE((answers.empty() || first == 0));
   }
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send(WithBody("GET", "/still-here", ""));
   CHECK(client.Read().body == "GET /still-here |");
 }

@@ -2,8 +2,7 @@
 // Bodies that are never held whole.
 #include <catch2/catch.hpp>
 
-#include "node/api/http_server.h"
-#include "tests/node/api/raw_client.h"
+#include "tests/node/api/test_server.h"
 
 namespace sf::api {
 namespace {
@@ -22,41 +21,29 @@ Response Upload(const Request& request) {
   return {.body = fmt::format("{} {}", bytes, largest <= 256 * 1024)};
 }
 
-/// A server that is up.
-struct Served {
-  explicit Served(HttpHandler handler = Upload) : server(Options(), std::move(handler)) {
-    REQUIRE(server.Listen());
-    server.Start();
-  }
-  static HttpOptions Options() {
-    HttpOptions options;
-    options.addresses = {"127.0.0.1"};
-    options.port = 0;
-    options.threads = 2;
-    options.limits.body = 1000;
-    options.limits.linger = 100ms;
-    return options;
-  }
-  HttpServer server;
+struct Served : TestServer {
+  explicit Served(HttpHandler handler = Upload) : TestServer(TestOptions(), std::move(handler)) {}
 };
 
 }  // namespace
 
 TEST_CASE("HttpServer: an upload of any size is handed on in pieces", "[http]") {
+  const EachTransport transport;
   Served served;
   const std::string body(3'000'000, 'x');  // The limit of other bodies is 1000.
-  RawClient whole(served.server.port());
+  RawClient whole = served.Connect();
   whole.Send("POST //upload/count HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n" + body);
   CHECK(whole.Read().body == "3000000 true");
-  RawClient chunked(served.server.port());
+  RawClient chunked = served.Connect();
   chunked.Send("POST /upload/count HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n80000\r\n" +
                body.substr(0, 0x80000) + "\r\n1\r\nx\r\n0\r\n\r\n");
   CHECK(chunked.Read().body == "524289 true");
 }
 
 TEST_CASE("HttpServer: an upload that is not wanted is refused unread", "[http]") {
+  const EachTransport transport;
   Served served;
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   client.Send("POST /upload/unread HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\nbegin");
   const auto answer = client.Read();
   CHECK(answer.status == 404);
@@ -64,6 +51,7 @@ TEST_CASE("HttpServer: an upload that is not wanted is refused unread", "[http]"
 }
 
 TEST_CASE("HttpServer: a body is streamed, and the connection goes on", "[http]") {
+  const EachTransport transport;
   const std::string piece(100'000, 'y');
   Served served([&](const Request&) {
     return Response{.content_type = "application/octet-stream",
@@ -72,7 +60,7 @@ TEST_CASE("HttpServer: a body is streamed, and the connection goes on", "[http]"
                                            return {};
                                          }}};
   });
-  RawClient client(served.server.port());
+  RawClient client = served.Connect();
   for (int i = 0; i < 2; ++i) {
     client.Send("GET /data HTTP/1.1\r\n\r\n");
     const auto answer = client.Read();
@@ -86,6 +74,7 @@ TEST_CASE("HttpServer: a body is streamed, and the connection goes on", "[http]"
 
 TEST_CASE("HttpServer: a stream that fails is an error before its first byte, an end after it",
           "[http]") {
+  const EachTransport transport;
   for (const bool begun : {false, true}) {
     Served served([&](const Request&) {
       return Response{.stream = BodyStream{100, [&](const ByteSink& sink) -> Result<void> {
@@ -93,7 +82,7 @@ TEST_CASE("HttpServer: a stream that fails is an error before its first byte, an
                                              return Fail(Code::kUnavailable, "the peer is gone");
                                            }}};
     });
-    RawClient client(served.server.port());
+    RawClient client = served.Connect();
     client.Send("GET /data HTTP/1.1\r\n\r\n");
     if (!begun) {
       const auto answer = client.Read();

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -18,7 +19,10 @@ std::string RawAnswer::Header(std::string_view name) const {
   return head.substr(value, head.find("\r\n", value) - value);
 }
 
-RawClient::RawClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+void RawClient::Free::operator()(ssl_st* session) const { SSL_free(session); }
+
+RawClient::RawClient(int port, bool tls)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const timeval limit{.tv_sec = 10, .tv_usec = 0};
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
@@ -27,18 +31,27 @@ RawClient::RawClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CL
   to.sin_port = htons(static_cast<std::uint16_t>(port));
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   REQUIRE(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+  if (!tls) return;
+  static SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  tls_.reset(SSL_new(context));
+  SSL_set_fd(tls_.get(), socket_.get());
+  REQUIRE(SSL_connect(tls_.get()) == 1);
 }
 
 bool RawClient::Send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = tls_ ? SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size()))
+                              : ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
   return true;
 }
 
-void RawClient::EndSending() { ::shutdown(socket_.get(), SHUT_WR); }
+void RawClient::EndSending() {
+  if (tls_) SSL_shutdown(tls_.get());
+  ::shutdown(socket_.get(), SHUT_WR);
+}
 
 RawAnswer RawClient::Read(bool without_body) {
   std::size_t end;
@@ -63,7 +76,7 @@ bool RawClient::IsClosed() {
   if (!buffer_.empty()) return false;
   char byte;
   // A reset is as good as an end: the server was not there any more for what we sent last.
-  const ssize_t count = ::recv(socket_.get(), &byte, 1, 0);
+  const ssize_t count = ReceiveInto(&byte, 1);
   return count == 0 || (count < 0 && errno == ECONNRESET);
 }
 
@@ -75,10 +88,15 @@ std::string RawClient::ReadToEnd() {
 
 bool RawClient::Receive() {
   std::array<char, 65536> bytes;
-  const ssize_t count = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
+  const ssize_t count = ReceiveInto(bytes.data(), bytes.size());
   if (count <= 0) return false;
   buffer_.append(bytes.data(), static_cast<std::size_t>(count));
   return true;
+}
+
+ssize_t RawClient::ReceiveInto(char* bytes, std::size_t size) {
+  return tls_ ? SSL_read(tls_.get(), bytes, static_cast<int>(size))
+              : ::recv(socket_.get(), bytes, size, 0);
 }
 
 }  // namespace sf::api

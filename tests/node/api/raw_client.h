@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "node/base/file_descriptor.h"
+
+struct ssl_st;
 
 namespace sf::api {
 
@@ -17,11 +20,11 @@ struct RawAnswer {
   std::string Header(std::string_view name) const;
 };
 
-/// A TCP client of the loopback that sends what it is told, byte for byte, and waits at most ten
-/// seconds for anything.
+/// A client of the loopback, over TCP or TLS, that sends what it is told, byte for byte, and waits
+/// at most ten seconds for anything.
 class RawClient {
  public:
-  explicit RawClient(int port);
+  explicit RawClient(int port, bool tls = false);
 
   /// False when the server has closed.
   bool Send(std::string_view bytes);
@@ -35,9 +38,15 @@ class RawClient {
   std::string ReadToEnd();
 
  private:
+  struct Free {
+    void operator()(ssl_st* session) const;
+  };
   bool Receive();
+  /// As recv().
+  ssize_t ReceiveInto(char* bytes, std::size_t size);
 
   FileDescriptor socket_;
+  std::unique_ptr<ssl_st, Free> tls_;  // nobody's word is asked for
   std::string buffer_;
 };
 
