@@ -124,7 +124,7 @@ Result<HttpResponse> ApiClient::Send(std::string_view method, std::string_view p
   HttpRequest request{.method = std::string(method),
                       .url = settings_.url + std::string(path),
                       .headers = {{"Accept", "application/json"}},
-
+                      .trust = {.authorities = settings_.authorities, .also_system = true},
                       .timeout = settings_.timeout,
                       .max_body = kMaxAnswer};
   if (!token_.empty()) request.headers["Authorization"] = "Bearer " + token_;

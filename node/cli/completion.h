@@ -11,8 +11,8 @@
 namespace sf::cli {
 
 /// Flags that may stand anywhere: those with a value, and switches.
-inline constexpr std::string_view kValueFlags[] = {"--apiurl", "--namespace", "--key", "--async",
-                                                   "--async-strategy"};
+inline constexpr std::string_view kValueFlags[] = {"--apiurl", "--namespace", "--key",
+                                                   "--cacert", "--async",     "--async-strategy"};
 inline constexpr std::string_view kSwitches[] = {"--json", "--simple", "--pretty", "--help"};
 
 /// The script that has `shell` ask `sf complete` what may come next. kInvalid: no such shell.

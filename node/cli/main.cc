@@ -21,8 +21,9 @@ namespace {
 
 constexpr const char* kFooter =
     R"~(Settings: each comes from the first of the flags above, the environment
-(SHAKENFIST_API_URL, SHAKENFIST_NAMESPACE, SHAKENFIST_KEY, SHAKENFIST_ASYNC), ~/.shakenfist and
-/etc/sf/shakenfist.json, which hold one JSON object: {"apiurl": ..., "namespace": ..., "key": ...}.
+(SHAKENFIST_API_URL, SHAKENFIST_NAMESPACE, SHAKENFIST_KEY, SHAKENFIST_CACERT, SHAKENFIST_ASYNC),
+~/.shakenfist and /etc/sf/shakenfist.json, which hold one JSON object:
+{"apiurl": ..., "namespace": ..., "key": ...}.
 A file for another URL or namespace than was chosen before it is passed over, so that no key goes
 where it does not belong.
 
@@ -110,9 +111,11 @@ void AddAll(CLI::App& app, CommandLine& line) {
   app.require_subcommand(1);
   app.footer(kFooter);
   app.set_version_flag("--version", "sf " SF_VERSION);
-  app.add_option("--apiurl", line.flags.url, "The server, like http://192.0.2.11:13000");
+  app.add_option("--apiurl", line.flags.url, "The server, like https://192.0.2.11:13000");
   app.add_option("--namespace", line.flags.name_space, "Who asks");
   app.add_option("--key", line.flags.key, "Its key; others can see it here, so better use a file");
+  app.add_option("--cacert", line.flags.cacert,
+                 "A file of certificates (PEM), to believe beside those of the system");
   app.add_option("--async,--async-strategy", line.flags.async,
                  "How long to wait for what was begun: continue (not at all), pause (60 s, the "
                  "default) or block (an hour)");
@@ -182,6 +185,7 @@ int PrintCandidates(const std::vector<std::string>& words) {
     if (words[i] == "--apiurl") flags.url = words[i + 1];
     if (words[i] == "--namespace") flags.name_space = words[i + 1];
     if (words[i] == "--key") flags.key = words[i + 1];
+    if (words[i] == "--cacert") flags.cacert = words[i + 1];
   }
   for (const std::string& candidate :
        Complete(words, [&](std::string_view path) { return NamesAt(flags, path); })) {

@@ -44,6 +44,17 @@ Result<std::optional<Settings>> ReadFile(const std::filesystem::path& path) {
   return settings;
 }
 
+/// The file of certificates at `path`; nothing if that is empty.
+Result<std::string> ReadAuthorities(const std::string& path) {
+  if (path.empty()) return std::string();
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file && !text.str().empty()) return text.str();
+  return Fail(Code::kInvalid, "the authorities (--cacert, SHAKENFIST_CACERT) cannot be read: {}",
+              path);
+}
+
 /// Whether the file means somebody else: another server, or another namespace.
 bool IsForOther(const std::string& chosen, const std::string& in_file) {
   return !chosen.empty() && !in_file.empty() && chosen != in_file;
@@ -61,12 +72,16 @@ Result<std::chrono::seconds> ParsePatience(const std::string& strategy) {
 
 Result<Settings> ReadSettings(const Flags& flags, const Environment& environment,
                               const std::vector<std::filesystem::path>& files) {
+  std::string authorities =
+      TRY(ReadAuthorities(First(flags.cacert, Variable(environment, "SHAKENFIST_CACERT"))));
+  const auto patience =
+      TRY(ParsePatience(First(flags.async, Variable(environment, "SHAKENFIST_ASYNC"))));
   Settings settings{
       .url = WithoutSlash(First(flags.url, Variable(environment, "SHAKENFIST_API_URL"))),
       .name_space = First(flags.name_space, Variable(environment, "SHAKENFIST_NAMESPACE")),
       .key = First(flags.key, Variable(environment, "SHAKENFIST_KEY")),
-      .patience =
-          TRY(ParsePatience(First(flags.async, Variable(environment, "SHAKENFIST_ASYNC"))))};
+      .authorities = std::move(authorities),
+      .patience = patience};
   for (const auto& path : files) {
     if (!settings.url.empty() && !settings.name_space.empty() && !settings.key.empty()) break;
     const auto file = TRY(ReadFile(path));

@@ -17,7 +17,8 @@ struct Settings {
   std::string url;  ///< without a slash at its end
   std::string name_space;
   std::string key;
-  std::chrono::seconds patience{};            ///< with what was begun
+  std::string authorities = {};     ///< PEM; whom to believe, beside those of the system, by https
+  std::chrono::seconds patience{};  ///< with what was begun
   std::chrono::milliseconds timeout{60'000};  ///< of one call: a ping alone takes ten seconds
 };
 
@@ -26,6 +27,7 @@ struct Flags {
   std::string url = {};
   std::string name_space = {};
   std::string key = {};
+  std::string cacert = {};  ///< a file
   std::string async = {};
 };
 
@@ -36,7 +38,8 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 /// another URL or namespace than was chosen before it is passed over whole.
 ///
 /// A file that may not be read is passed over, too: /etc/sf/shakenfist.json may be the
-/// administrators' own. kInvalid: nothing names a URL, a namespace or a key, or a file is broken.
+/// administrators' own. kInvalid: nothing names a URL, a namespace or a key, or a file is broken,
+/// or there is none where the authorities should be.
 Result<Settings> ReadSettings(const Flags& flags, const Environment& environment,
                               const std::vector<std::filesystem::path>& files);
 

@@ -92,6 +92,18 @@ TEST_CASE("Settings: what is missing or broken is named, with what to do") {
   CHECK(Files("{", "").Read({}, kEnvironment));
 }
 
+TEST_CASE("Settings: whom to believe is in a file that a flag or the environment names") {
+  const test::TestDirectory directory;
+  test::WriteFile(directory / "a", "PEM a");
+  test::WriteFile(directory / "b", "PEM b");
+  const Files files(kHome, "");
+  const Environment environment = {{"SHAKENFIST_CACERT", directory / "a"}};
+  CHECK(files.Read()->authorities.empty());
+  CHECK(files.Read({}, environment)->authorities == "PEM a");
+  CHECK(files.Read({.cacert = directory / "b"}, environment)->authorities == "PEM b");
+  CHECK_THAT(files.Read({.cacert = directory / "none"}).error().message, Contains("--cacert"));
+}
+
 TEST_CASE("Settings: how long to wait") {
   const Files files(kHome, "");
   CHECK(files.Read()->patience == 60s);
