@@ -22,8 +22,8 @@ constexpr std::string_view kPrefix = "SHAKENFIST_";
 constexpr std::string_view kDefaultFile = "/etc/shakenfist/node.conf";
 constexpr std::string_view kSystemKeyVariable = "SHAKENFIST_SYSTEM_KEY";
 /// Variables with our prefix that are not options: the clients' own, and the one above.
-constexpr std::array<std::string_view, 5> kOtherVariables = {"API_URL", "NAMESPACE", "KEY", "ASYNC",
-                                                             "SYSTEM_KEY"};
+constexpr std::array<std::string_view, 6> kOtherVariables = {"API_URL", "NAMESPACE", "KEY",
+                                                             "ASYNC",   "CACERT",    "SYSTEM_KEY"};
 
 /// A value as somebody wrote it, and where.
 struct Setting {
@@ -329,6 +329,11 @@ Result<void> CheckTogether(const Config& config) {
   if (config.gossip_port >= ports.first && config.gossip_port <= ports.last) {
     return Fail(Code::kInvalid, "GOSSIP_PORT {} lies in CONSOLE_PORTS {}-{}: move one of them",
                 config.gossip_port, ports.first, ports.last);
+  }
+  if (config.api_tls_cert.empty() != config.api_tls_key.empty()) {
+    return Fail(Code::kInvalid, "{} is set without {}: HTTPS needs both, and plain HTTP neither",
+                config.api_tls_cert.empty() ? "API_TLS_KEY" : "API_TLS_CERT",
+                config.api_tls_cert.empty() ? "API_TLS_CERT" : "API_TLS_KEY");
   }
   return {};
 }

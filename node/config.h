@@ -46,6 +46,9 @@ struct Config {
   std::size_t api_threads = 0;
   std::size_t max_body = 0;  ///< Bytes.
   int login_failures = 0;    ///< A minute.
+  std::string api_tls_cert;  ///< Empty: the API is plain HTTP.
+  std::string api_tls_key;   ///< Given if that is, too.
+  std::string api_tls_ca;    ///< Empty: the system's authorities.
 
   int gossip_port = 0;
   std::vector<GossipSeed> gossip_seeds;

@@ -259,6 +259,15 @@ std::vector<ConfigOption> ApiOptions() {
        "as many to all, before more are answered 429 unseen. Who asks from elsewhere is not\n"
        "concerned.",
        "30", Number(&Config::login_failures, 1, 1'000'000)},
+      {"API_TLS_CERT", "FILE",
+       "The certificate for NODE_IP by which the API speaks HTTPS, and only that, with those of\n"
+       "the authorities between it and a known one, as PEM. Empty: plain HTTP.",
+       "", Text(&Config::api_tls_cert, IsAbsolutePathOrEmpty)},
+      {"API_TLS_KEY", "FILE", "Its key, as PEM; nobody but the owner may read the file.", "",
+       Text(&Config::api_tls_key, IsAbsolutePathOrEmpty)},
+      {"API_TLS_CA", "FILE",
+       "The authorities that sign the nodes' certificates, as PEM. Empty: those of the system.", "",
+       Text(&Config::api_tls_ca, IsAbsolutePathOrEmpty)},
   };
 }
 

@@ -10,7 +10,6 @@
 #include <functional>
 #include <utility>
 
-#include "compute/capacity.h"
 #include "compute/domain_xml.h"
 #include "compute/process_usage.h"
 #include "net/guest_nics.h"
@@ -33,6 +32,7 @@ using namespace std::chrono_literals;
 constexpr auto kHeartbeatPeriod = 10s;
 constexpr auto kMaintenancePeriod = 60s;
 constexpr auto kPicturePeriod = 10s;
+constexpr auto kCertificatePeriod = 60s;
 constexpr std::size_t kMaxWaitingJobs = 10'000;
 // Deleted objects stay readable by their UUID for an hour, as clients that wait for the end of one
 // expect; namespaces for seconds only, because an ansible task takes a deleted one for a live one.
@@ -42,11 +42,11 @@ constexpr double kEventAge = 90 * 86400.0;
 constexpr int kReapBatch = 500;
 constexpr std::size_t kLocalTokenBytes = 32;
 constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
-constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
 
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::Build(const Config& config) {
+  auto certificates = TRY(Certificates::Read(config));
   Templates templates = TRY(Templates::Load(config.template_path));
   TRY(compute::CheckDomainTemplate(templates));
   TRY(net::CheckDnsmasqTemplate(templates));
@@ -58,7 +58,8 @@ Result<std::unique_ptr<Daemon>> Daemon::Build(const Config& config) {
   auto store = OpenStore(config);
   const FirstSecrets first = TRY(AwaitSecrets(config, *store));
   auto daemon = std::unique_ptr<Daemon>(new Daemon(config, std::move(lock), std::move(store),
-                                                   std::move(templates), first, virt_type));
+                                                   std::move(templates), std::move(certificates),
+                                                   first, virt_type));
   // What this host may refuse comes before the others are told of this node.
   TRY(daemon->server_.Listen());
   TRY(daemon->cache_.Recover());
@@ -70,7 +71,8 @@ Result<std::unique_ptr<Daemon>> Daemon::Build(const Config& config) {
 }
 
 Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::Store> store,
-               Templates templates, const FirstSecrets& first, compute::VirtType virt_type)
+               Templates templates, std::unique_ptr<Certificates> certificates,
+               const FirstSecrets& first, compute::VirtType virt_type)
     : config_(config),
       secrets_(first.secrets),
       registered_(!first.remembered),
@@ -78,6 +80,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
       store_(std::move(store)),
       rows_(*store_, RecallPicture(config.storage_path)),
       templates_(std::move(templates)),
+      certificates_(std::move(certificates)),
       hypervisor_(config.libvirt_uri, secrets_.cluster_id),
       cache_(config.storage_path / "images",
              ToImageLimits(config, [this] { return cluster_->view(); })),
@@ -97,8 +100,9 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
                {.join = std::bind_front(&reconcile::MeshKeeper::Join, &meshes_),
                 .leave = std::bind_front(&reconcile::MeshKeeper::Leave, &meshes_)},
                templates_, metrics_),
-      peers_(host_.self, std::bind_front(&Published<KeyRing>::Read, &keys_),
-             [this] { return cluster_->view(); }),
+      peers_(
+          host_.self, std::bind_front(&Published<KeyRing>::Read, &keys_),
+          [this] { return cluster_->view(); }, [this] { return certificates_->authorities(); }),
       copier_({.can_reach = [this](const NodeId& node) { return peers_.CanReach(node); },
                .read = std::bind_front(&api::PeerBlobs::Read, &peers_)},
               metrics_),
@@ -132,13 +136,16 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
             .blobs = &blobs_,
             .uploads = &uploads_,
             .cluster = [this] { return cluster_->view(); },
+            .authorities = [this] { return certificates_->authorities(); },
+            .https = certificates_->server() != nullptr,
             .wake = [this](const NodeId& node) { WakeNode(node); },
             .ping = [this](const NetworkId& network,
                            IpAddress address) { return services_.Ping(network, address); },
             .processes = [this] { return compute::MeasureProcesses(secrets_.cluster_id); }}),
-      server_(ToHttpOptions(config),
+      server_(ToHttpOptions(config, certificates_->server()),
               [this](const api::Request& request) { return api_.Handle(request); }) {
   keys_.Write(secrets_.keys);
+  certificates_->AddMetrics(metrics_);
   metrics_.Gauge("database_statements", "Statements sent to the database since the start.",
                  [this] { return static_cast<double>(store_->database.statements()); });
   metrics_.Gauge("database_commits", "Changes committed by the database since the start.",
@@ -146,7 +153,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
 }
 
 Result<void> Daemon::Register() {
-  TRY(store_->nodes.Register(Describe()));
+  TRY(store_->nodes.Register(DescribeNode(config_, *keys_.Read())));
   return EnsureFloatingNetwork(config_, *store_);
 }
 
@@ -193,7 +200,8 @@ Result<void> Daemon::JoinCluster() {
   settings.identity = {.version = SF_VERSION,
                        .api_port = static_cast<std::uint16_t>(config_.api_port),
                        .mesh_ip = settings.address.ip,
-                       .zone = config_.zone};
+                       .zone = config_.zone,
+                       .api_tls = certificates_->server() != nullptr};
   for (const auto& seed : config_.gossip_seeds) {
     settings.seeds.push_back(address(seed.ip, seed.port));
   }
@@ -220,7 +228,8 @@ Result<void> Daemon::JoinCluster() {
 Daemon::~Daemon() { workers_.Stop(); }
 
 Result<void> Daemon::Run() {
-  TRY(WriteLocalApi(config_.storage_path, {LocalUrl(config_), local_token_}));
+  TRY(TellLocalCommands());
+  certificates_->Report(/*fresh=*/true);
   server_.Start();
   Schedule();
   log::Info("ready node={} port={} gossip_port={} virt_type={}", config_.node_name,
@@ -258,6 +267,11 @@ void Daemon::Schedule() {
   for (const int signal : {SIGTERM, SIGINT}) {
     loop_.OnSignal(signal, [this] { Stop(); });
   }
+  const auto refresh = [this] {
+    (void)workers_.Submit("certificates", [this] { RefreshCertificates(); });
+  };
+  loop_.OnSignal(SIGHUP, refresh);
+  loop_.Every(kCertificatePeriod, refresh);
   loop_.Every(1s, [this] {
     reconciler_.Tick();
     meshes_.Tick();
@@ -290,7 +304,7 @@ void Daemon::Schedule() {
 }
 
 void Daemon::Heartbeat() {
-  const NodeRecord node = Describe();
+  const NodeRecord node = DescribeNode(config_, *keys_.Read());
   auto done = store_->nodes.Heartbeat(host_.self, node.limit, node.key_ring);
   if (!done && done.error().code == Code::kNotFound) {
     log::Warn("this node was deleted while it was away, and joins as a new one");
@@ -301,6 +315,18 @@ void Daemon::Heartbeat() {
     cluster_->SetLimit({limit.cpus, limit.memory_mb, limit.disk_gb});
   });
   FollowKeys();
+}
+
+Result<void> Daemon::TellLocalCommands() {
+  return WriteLocalApi(config_.storage_path,
+                       {LocalUrl(config_), local_token_, certificates_->public_key()});
+}
+
+void Daemon::RefreshCertificates() {
+  if (!certificates_->Refresh()) return;
+  if (const auto told = TellLocalCommands(); !told) {
+    log::Warn("commands on this host do not know the API any more error={}", told.error().message);
+  }
 }
 
 // A rotation goes on when each node has said in a heartbeat that it uses the new ring.
@@ -364,36 +390,6 @@ void Daemon::Maintain() {
   report("reaping namespaces", store_->namespaces.Reap(kDeletedNamespaceAge));
   report("pruning events", store_->events.Prune(kEventAge, kReapBatch));
   malloc_trim(0);  // What a rush needed is the host's again.
-}
-
-NodeRecord Daemon::Describe() const {
-  NodeRecord node;
-  node.name = host_.self;
-  node.ip = config_.node_ip;
-  node.fqdn = config_.node_name;
-  node.zone = config_.zone;
-  node.release = SF_VERSION;
-  node.gossip_port = config_.gossip_port;
-  node.key_ring = Fingerprint(*keys_.Read());
-  const auto host = compute::ReadCapacity(config_.storage_path);
-  if (!host) {
-    // Offering nothing until it can be read again is the safe side.
-    log::Error("this host's capacity is unknown error={}", host.error().message);
-    return node;
-  }
-  const auto offered = [](std::uint64_t amount, std::uint64_t reserve, double ratio) {
-    const std::uint64_t left = amount - std::min(amount, reserve);
-    return static_cast<std::int64_t>(static_cast<double>(left) * ratio);
-  };
-  node.limit.cpus =
-      offered(static_cast<std::uint64_t>(host->cpus), 0, config_.cpu_overcommit_ratio);
-  node.limit.memory_mb = offered(host->memory.total_bytes / kMegabyte, config_.ram_reserve_mib,
-                                 config_.ram_overcommit_ratio);
-  // Instances may have what is free and what they already take up, however full others made it.
-  const auto taken = compute::AllocatedBytes(host_.instances_folder);
-  const std::uint64_t disk_bytes = host->disk.free_bytes + taken.value_or(0);
-  node.limit.disk_gb = offered(disk_bytes / kGigabyte, config_.disk_reserve_gib, 1);
-  return node;
 }
 
 }  // namespace sf

@@ -19,6 +19,7 @@
 #include "node/base/metrics.h"
 #include "node/base/published.h"
 #include "node/base/worker_pool.h"
+#include "node/certificates.h"
 #include "node/cluster.h"
 #include "node/cluster_secrets.h"
 #include "node/config.h"
@@ -53,7 +54,8 @@ class Daemon {
 
  private:
   Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::Store> store,
-         Templates templates, const FirstSecrets& first, compute::VirtType virt_type);
+         Templates templates, std::unique_ptr<Certificates> certificates, const FirstSecrets& first,
+         compute::VirtType virt_type);
 
   Result<void> Register();
   void RegisterLate();  // worker
@@ -70,8 +72,9 @@ class Daemon {
   void Report(const reconcile::Desired& desired, const reconcile::Actual& actual);
   void Heartbeat();
   void FollowKeys();
+  void RefreshCertificates();  // worker
+  Result<void> TellLocalCommands();
   void Maintain();
-  NodeRecord Describe() const;
 
   const Config config_;
   const ClusterSecrets secrets_;  ///< as of the start; keys may be rotated
@@ -84,6 +87,7 @@ class Daemon {
   std::uint64_t remembered_ =
       0;  ///< which of its pictures is on the disk; of the job that writes it
   const Templates templates_;
+  const std::unique_ptr<Certificates> certificates_;
   compute::Hypervisor hypervisor_;
   images::ImageCache cache_;
   images::BlobFiles blobs_;

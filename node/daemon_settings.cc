@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "compute/capacity.h"
 #include "compute/kvm_probe.h"
 #include "node/base/log.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds kKvmProbeDeadline{2};
 constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
+constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
 
 /// sf-services lies where a package puts it, or a build.
 std::string FindServicesProgram() {
@@ -25,6 +27,27 @@ std::string FindServicesProgram() {
     if (std::filesystem::exists(path, error)) return path.string();
   }
   return {};
+}
+
+/// What instances may take of this host in all.
+Capacity OfferedRoom(const Config& config) {
+  const auto host = compute::ReadCapacity(config.storage_path);
+  if (!host) {
+    // Offering nothing until it can be read again is the safe side.
+    log::Error("this host's capacity is unknown error={}", host.error().message);
+    return {};
+  }
+  const auto offered = [](std::uint64_t amount, std::uint64_t reserve, double ratio) {
+    const std::uint64_t left = amount - std::min(amount, reserve);
+    return static_cast<std::int64_t>(static_cast<double>(left) * ratio);
+  };
+  // Instances may have what is free and what they already take up, however full others made it.
+  const auto taken = compute::AllocatedBytes(config.storage_path / "instances");
+  const std::uint64_t disk_bytes = host->disk.free_bytes + taken.value_or(0);
+  return {offered(static_cast<std::uint64_t>(host->cpus), 0, config.cpu_overcommit_ratio),
+          offered(host->memory.total_bytes / kMegabyte, config.ram_reserve_mib,
+                  config.ram_overcommit_ratio),
+          offered(disk_bytes / kGigabyte, config.disk_reserve_gib, 1)};
 }
 
 }  // namespace
@@ -73,12 +96,13 @@ images::UploadLimits ToUploadLimits(const Config& config) {
   return {config.upload_max_bytes, config.disk_reserve_gib * kGigabyte};
 }
 
-api::HttpOptions ToHttpOptions(const Config& config) {
+api::HttpOptions ToHttpOptions(const Config& config, const api::TlsServer* tls) {
   api::HttpOptions options;
   options.addresses = config.api_addresses;
   options.port = config.api_port;
   options.threads = config.api_threads;
   options.limits.body = config.max_body;
+  options.tls = tls;
   return options;
 }
 
@@ -126,6 +150,19 @@ gossip::Amounts RoomOf(const Instance& instance) {
   return {.disk_gb = has_disks ? room.disk_gb : 0};
 }
 
+NodeRecord DescribeNode(const Config& config, const KeyRing& keys) {
+  NodeRecord node;
+  node.name = NodeId(config.node_name);
+  node.ip = config.node_ip;
+  node.fqdn = config.node_name;
+  node.zone = config.zone;
+  node.release = SF_VERSION;
+  node.gossip_port = config.gossip_port;
+  node.key_ring = Fingerprint(keys);
+  node.limit = OfferedRoom(config);
+  return node;
+}
+
 std::string ScreenHost(const Config& config) {
   const bool everywhere = config.console_address == "0.0.0.0" || config.console_address == "::";
   return everywhere ? config.node_ip : config.console_address;
@@ -136,8 +173,8 @@ std::string LocalUrl(const Config& config) {
   const bool loopback = std::ranges::find(addresses, "127.0.0.1") != addresses.end();
   const std::string& address = loopback ? "127.0.0.1" : addresses.front();
   const bool ipv6 = address.find(':') != std::string::npos;
-  return fmt::format("http://{}{}{}:{}", ipv6 ? "[" : "", address, ipv6 ? "]" : "",
-                     config.api_port);
+  return fmt::format("{}://{}{}{}:{}", config.api_tls_cert.empty() ? "http" : "https",
+                     ipv6 ? "[" : "", address, ipv6 ? "]" : "", config.api_port);
 }
 
 Result<void> EnsureFloatingNetwork(const Config& config, store::Store& store) {

@@ -14,7 +14,9 @@
 #include "node/cluster_secrets.h"
 #include "node/cluster_view.h"
 #include "node/config.h"
+#include "node/key_ring.h"
 #include "node/model/instance.h"
+#include "node/model/node_record.h"
 #include "node/reconcile/network_services.h"
 #include "node/store/store.h"
 
@@ -29,7 +31,7 @@ std::unique_ptr<store::Store> OpenStore(const Config& config);
 /// With a guard of where images come from, to whom `cluster` says which nodes there are.
 images::ImageLimits ToImageLimits(const Config& config, ReadCluster cluster);
 images::UploadLimits ToUploadLimits(const Config& config);
-api::HttpOptions ToHttpOptions(const Config& config);
+api::HttpOptions ToHttpOptions(const Config& config, const api::TlsServer* tls);
 net::MeshSettings ToMeshSettings(const Config& config, const std::string& cluster_id);
 reconcile::ServicesSettings ToServicesSettings(const Config& config, const ClusterSecrets& secrets);
 /// Node by node they may differ for a while, when the option is being changed.
@@ -38,6 +40,8 @@ Result<void> EnsureFloatingNetwork(const Config& config, store::Store& store);
 Result<compute::VirtType> ChooseVirtType(const Config& config);
 /// What an instance takes of its node: see store/instance_store.h, which counts the rows alike.
 gossip::Amounts RoomOf(const Instance& instance);
+/// This node as its row has it.
+NodeRecord DescribeNode(const Config& config, const KeyRing& keys);
 /// Under which address viewers find the screens of this node's instances.
 std::string ScreenHost(const Config& config);
 /// The API, at the address that a command on this host will surely reach.

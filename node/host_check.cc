@@ -19,6 +19,7 @@
 #include "net/nat_rules.h"
 #include "net/services_spec.h"
 #include "node/base/http_client.h"
+#include "node/certificates.h"
 #include "node/daemon_settings.h"
 #include "node/store/schema.h"
 #include "templates/render.h"
@@ -177,6 +178,18 @@ Finding CheckTemplates(const Config& config) {
           "mend the copy in TEMPLATE_PATH, or remove it to use the built-in text"};
 }
 
+Finding CheckHttps(const Config& config) {
+  const auto certificates = Certificates::Read(config);
+  if (!certificates) {
+    return {"HTTPS", Verdict::kFailed, certificates.error().message,
+            "give the API what the README says below HTTPS"};
+  }
+  if ((*certificates)->server() == nullptr) return {"HTTPS", Verdict::kOk, "plain HTTP", ""};
+  const std::string concern = (*certificates)->Concern();
+  if (concern.empty()) return {"HTTPS", Verdict::kOk, "the certificate can be used", ""};
+  return {"HTTPS", Verdict::kNote, "the certificate: " + concern, "renew it: see the README"};
+}
+
 }  // namespace
 
 std::vector<Finding> CheckHost(const Config& config) {
@@ -188,6 +201,7 @@ std::vector<Finding> CheckHost(const Config& config) {
   findings.push_back(CheckBridges());
   findings.push_back(CheckEgress(config));
   findings.push_back(CheckTemplates(config));
+  findings.push_back(CheckHttps(config));
   return findings;
 }
 

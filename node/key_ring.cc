@@ -2,12 +2,9 @@
 #include "node/key_ring.h"
 
 #include <sodium.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "node/base/check.h"
 #include "node/private_file.h"
@@ -65,16 +62,7 @@ std::string ToString(const KeyRing& ring) {
 }
 
 Result<KeyRing> ReadKeyFile(const std::string& path) {
-  const auto text = ReadPrivateFile(path, kMaxFile);
-  if (!text) return Fail(Code::kInvalid, "{}", text.error().message);
-  struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0) {
-    return Fail(Code::kInvalid, "cannot read {}: {}", path, std::strerror(errno));
-  }
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Fail(Code::kInvalid, "{} may be read by others than its owner: chmod 600 it", path);
-  }
-  auto ring = ParseKeyRing(*text);
+  auto ring = ParseKeyRing(TRY(ReadSecretFile(path, kMaxFile)));
   if (!ring) return Fail(Code::kInvalid, "{}: {}", path, ring.error().message);
   return ring;
 }

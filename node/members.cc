@@ -71,8 +71,9 @@ std::string ToEvidence(const json& member) {
 }  // namespace
 
 Result<void> WriteLocalApi(const std::filesystem::path& storage, const LocalApi& api) {
-  return WritePrivateFile(LocalApiPath(storage),
-                          json{{"url", api.url}, {"token", api.token}}.dump() + "\n");
+  return WritePrivateFile(
+      LocalApiPath(storage),
+      json{{"url", api.url}, {"token", api.token}, {"public_key", api.public_key}}.dump() + "\n");
 }
 
 Result<LocalApi> ReadLocalApi(const std::filesystem::path& storage) {
@@ -86,12 +87,15 @@ Result<LocalApi> ReadLocalApi(const std::filesystem::path& storage) {
   }
   if (!text) return tl::unexpected(text.error());
   const json api = json::parse(*text, nullptr, false);
-  if (!api.is_object() || !api.contains("url") || !api.contains("token") ||
-      !api["url"].is_string() || !api["token"].is_string()) {
+  const auto is_text = [&api](const char* key) {
+    return api.contains(key) && api[key].is_string();
+  };
+  if (!api.is_object() || !is_text("url") || !is_text("token")) {
     return Fail(Code::kInternal, "{} is not what a node wrote: start the node again",
                 path.string());
   }
-  return LocalApi{api["url"], api["token"]};
+  return LocalApi{api["url"], api["token"],
+                  is_text("public_key") ? api["public_key"].get<std::string>() : ""};
 }
 
 Result<json> FetchMembers(const std::filesystem::path& storage) {
@@ -99,6 +103,7 @@ Result<json> FetchMembers(const std::filesystem::path& storage) {
   HttpRequest request;
   request.url = api.url + "/members";
   request.headers = {{"Authorization", "Bearer " + api.token}};
+  request.trust.public_key = api.public_key;
   request.timeout = 10s;
   const auto answer = HttpClient().Request(request);
   if (!answer) {

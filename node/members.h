@@ -14,6 +14,7 @@ namespace sf {
 struct LocalApi {
   std::string url;
   std::string token;
+  std::string public_key = {};  ///< that it shows if it speaks HTTPS
 };
 Result<void> WriteLocalApi(const std::filesystem::path& storage, const LocalApi& api);
 Result<LocalApi> ReadLocalApi(const std::filesystem::path& storage);

@@ -66,4 +66,18 @@ Result<std::string> ReadPrivateFile(const std::filesystem::path& path, std::size
   return text;
 }
 
+Result<std::string> ReadSecretFile(const std::filesystem::path& path, std::size_t limit) {
+  const auto text = ReadPrivateFile(path, limit);
+  if (!text) return Fail(Code::kInvalid, "{}", text.error().message);
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return Fail(Code::kInvalid, "cannot read {}: {}", path.string(), std::strerror(errno));
+  }
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return Fail(Code::kInvalid, "{} may be read by others than its owner: chmod 600 it",
+                path.string());
+  }
+  return *text;
+}
+
 }  // namespace sf

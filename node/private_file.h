@@ -16,4 +16,7 @@ Result<void> WritePrivateFile(const std::filesystem::path& path, std::string_vie
 /// kNotFound if there is none; kInternal if it is longer than `limit`.
 Result<std::string> ReadPrivateFile(const std::filesystem::path& path, std::size_t limit = 1 << 20);
 
+/// A secret that an operator put there: kInvalid also if anybody but its owner may touch the file.
+Result<std::string> ReadSecretFile(const std::filesystem::path& path, std::size_t limit = 1 << 20);
+
 }  // namespace sf

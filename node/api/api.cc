@@ -10,6 +10,7 @@ namespace sf::api {
 namespace {
 
 /// What clients look for in the text of the root page: exactly what works here, and nothing more.
+/// Beside these, see Capabilities().
 constexpr std::string_view kCapabilities[] = {
     "artifact-metadata",   "artifact-upload-types",  "blob-metadata",         "blob-search-by-hash",
     "events-by-type",      "get-instance-namespace", "get-network-namespace", "hot-plug-interface",
@@ -23,13 +24,15 @@ Api::Api(store::Store& store, store::CurrentPicture& rows, LocalInstances& local
          ApiOptions options)
     : self_(options.self),
       cluster_(options.cluster),
+      authorities_(options.authorities),
+      https_(options.https),
       ping_(std::move(options.ping)),
       processes_(std::move(options.processes)),
       metrics_(metrics),
       auth_(rows, store.namespaces, std::move(options.token_secret), std::move(options.local_token),
             std::move(options.zone), options.login_failures),
       node_tokens_(self_, std::move(options.keys)),
-      forward_(node_tokens_, options.cluster, options.forwards),
+      forward_(node_tokens_, options.cluster, options.authorities, options.forwards),
       namespaces_(store, auth_),
       instances_(store, local, options.cluster, options.wake),
       networks_(store, options.cluster, options.wake),
@@ -58,7 +61,7 @@ void Api::AddRoutes() {
   constexpr Access kAdmin = Access::kAdmin;
 
   router_.Add("GET", "/", Access::kPublic,
-              [](const Call&) -> Result<Response> { return RootPage(kCapabilities); });
+              [this](const Call&) -> Result<Response> { return RootPage(https_, Capabilities()); });
   router_.Add("GET", "/openapi.json", Access::kPublic,
               [this](const Call&) -> Result<Response> { return Response{.body = description_}; });
   router_.Add("GET", "/metrics", Access::kPublic, [this](const Call&) -> Result<Response> {
@@ -154,6 +157,8 @@ void Api::AddNodeRoutes() {
 
   Route("GET", "/members", nodes_, &Nodes::Members, kAdmin);
   Route("GET", "/admin/locks", nodes_, &Nodes::Locks, kAdmin);
+  router_.Add("GET", "/admin/cacert", kAdmin,
+              [this](const Call& call) { return Authorities(call); });
   Route("GET", "/nodes", nodes_, &Nodes::List, kAdmin);
   Route("GET", "/nodes/{name}", nodes_, &Nodes::Show, kAdmin);
   Route("DELETE", "/nodes/{name}", nodes_, &Nodes::Delete, kAdmin);
@@ -161,6 +166,18 @@ void Api::AddNodeRoutes() {
   router_.Add("GET", "/nodes/{name}/processmetrics", kAdmin,
               [this](const Call& call) { return ProcessMetrics(call); });
   RouteMetadata("/nodes/{name}", nodes_, kAdmin);
+}
+
+std::vector<std::string_view> Api::Capabilities() const {
+  std::vector<std::string_view> all(std::begin(kCapabilities), std::end(kCapabilities));
+  if (!authorities_()->empty()) all.emplace_back("cluster-cacert");
+  return all;
+}
+
+Result<Response> Api::Authorities(const Call&) {
+  const auto authorities = authorities_();
+  if (!authorities->empty()) return Response{.body = *authorities, .content_type = "text/plain"};
+  return Fail(Code::kNotFound, "this node was not told of an authority for the cluster's nodes");
 }
 
 Result<Response> Api::Ping(const Call& call) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "node/api/artifacts.h"
 #include "node/api/auth.h"
@@ -41,6 +42,8 @@ struct ApiOptions {
   images::BlobFiles* blobs = nullptr;
   images::UploadFiles* uploads = nullptr;
   ReadCluster cluster;
+  ReadAuthorities authorities;
+  bool https = false;  ///< how clients ask
   Wake wake;
   /// What ping(8) says of an address, asked on this node from within a network that it serves.
   std::function<Result<std::vector<std::string>>(const NetworkId&, IpAddress)> ping;
@@ -66,6 +69,9 @@ class Api {
   Result<Response> Ping(const Call& call);
   /// Answered by the node that the path names, likewise.
   Result<Response> ProcessMetrics(const Call& call);
+  /// What clients are to trust, so that they know this cluster's nodes.
+  Result<Response> Authorities(const Call& call);
+  std::vector<std::string_view> Capabilities() const;
   void AddNodeRoutes();
   void AddArtifactRoutes();
   void AddUploadRoutes();
@@ -104,6 +110,8 @@ class Api {
 
   const NodeId self_;
   const ReadCluster cluster_;
+  const ReadAuthorities authorities_;
+  const bool https_;
   const decltype(ApiOptions::ping) ping_;
   const decltype(ApiOptions::processes) processes_;
   Metrics& metrics_;

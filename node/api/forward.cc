@@ -47,8 +47,9 @@ Result<std::string> ApiUrlOf(const ClusterView& cluster, const NodeId& node) {
     return Fail(Code::kUnavailable,
                 "only node {} can answer this, and it has not said yet where its API is", node);
   }
-  return fmt::format("http://{}:{}", ToString(IpAddress{member->address.ip}),
-                     member->advert->identity.api_port);
+  const gossip::Identity& identity = member->advert->identity;
+  return fmt::format("{}://{}:{}", identity.api_tls ? "https" : "http",
+                     ToString(IpAddress{member->address.ip}), identity.api_port);
 }
 
 Result<BodyStream> Forward::Stream(const NodeId& node, const Call& call, std::uint64_t bytes) {
@@ -61,6 +62,7 @@ Result<BodyStream> Forward::Stream(const NodeId& node, const Call& call, std::ui
   download.headers = {{"Authorization", tokens_.Sign(call.request, call.caller, node,
                                                      std::chrono::system_clock::now())},
                       {"X-Request-ID", call.request.request_id}};
+  download.trust.authorities = *authorities_();
   download.redirects = 0;
   download.connect_timeout = kConnectDeadline;
   download.max_bytes = bytes;
@@ -113,6 +115,7 @@ Result<Response> Forward::To(const NodeId& node, const Call& call) {
                   {"Content-Type", "application/json"},
                   {"X-Request-ID", request.request_id}},
       .body = request.body,
+      .trust = {.authorities = *authorities_()},
       .connect_timeout = kConnectDeadline,
       .timeout = kDeadline,
       .max_body = kMaxReply};

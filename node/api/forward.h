@@ -3,7 +3,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <semaphore>
+#include <string>
 #include <utility>
 
 #include "node/api/node_token.h"
@@ -13,8 +16,12 @@
 
 namespace sf::api {
 
-/// Where the API of `node` is; kUnavailable, naming it and its state, unless it seems able to
-/// answer.
+/// The authorities that this node takes the word of for who other nodes are, as PEM; empty: those
+/// of the system.
+using ReadAuthorities = std::function<std::shared_ptr<const std::string>()>;
+
+/// Where the API of `node` is, by http or https as it says of itself; kUnavailable, naming it and
+/// its state, unless it seems able to answer.
 Result<std::string> ApiUrlOf(const ClusterView& cluster, const NodeId& node);
 
 /// Passes on what only one node can see or do at this moment, as the same HTTP request to that
@@ -34,8 +41,12 @@ class Forward {
   static constexpr std::chrono::seconds kConnectDeadline{3};
   static constexpr std::size_t kMaxReply = std::size_t{64} << 20;
 
-  Forward(const NodeTokens& tokens, ReadCluster cluster, std::ptrdiff_t limit)
-      : tokens_(tokens), cluster_(std::move(cluster)), free_(limit) {}
+  Forward(const NodeTokens& tokens, ReadCluster cluster, ReadAuthorities authorities,
+          std::ptrdiff_t limit)
+      : tokens_(tokens),
+        cluster_(std::move(cluster)),
+        authorities_(std::move(authorities)),
+        free_(limit) {}
 
   /// The answer of `node` to `call`, whatever its status. kUnavailable, naming the node, when it is
   /// not there, does not answer, or does not take this node's word; and for a call that has been
@@ -54,6 +65,7 @@ class Forward {
 
   const NodeTokens& tokens_;
   const ReadCluster cluster_;
+  const ReadAuthorities authorities_;
   std::counting_semaphore<> free_;
 };
 

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 
-#include "node/api/forward.h"
 #include "node/api/status.h"
 #include "node/base/http_client.h"
 #include "node/model/namespace.h"
@@ -38,6 +37,7 @@ Result<void> PeerBlobs::Read(const NodeId& node, const BlobId& blob, std::uint64
   download.headers = {
       {"Authorization", tokens_.Sign(request, Caller{.name_space = kSystemNamespace}, node,
                                      std::chrono::system_clock::now())}};
+  download.trust.authorities = *authorities_();
   download.redirects = 0;
   download.connect_timeout = Forward::kConnectDeadline;
   download.stall_timeout = kStallTimeout;

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "node/api/forward.h"
 #include "node/api/http_message.h"
 #include "node/api/node_token.h"
 #include "node/cluster_view.h"
@@ -21,8 +22,11 @@ bool IsPeer(const Caller& caller);
 /// Thread: worker (blocks).
 class PeerBlobs {
  public:
-  PeerBlobs(NodeId self, ReadClusterKeys keys, ReadCluster cluster)
-      : self_(std::move(self)), tokens_(self_, std::move(keys)), cluster_(std::move(cluster)) {}
+  PeerBlobs(NodeId self, ReadClusterKeys keys, ReadCluster cluster, ReadAuthorities authorities)
+      : self_(std::move(self)),
+        tokens_(self_, std::move(keys)),
+        cluster_(std::move(cluster)),
+        authorities_(std::move(authorities)) {}
 
   /// Whether `node` is another one, and seems able to answer.
   bool CanReach(const NodeId& node) const;
@@ -35,6 +39,7 @@ class PeerBlobs {
   const NodeId self_;
   const NodeTokens tokens_;  // only signs
   const ReadCluster cluster_;
+  const ReadAuthorities authorities_;
 };
 
 }  // namespace sf::api

@@ -39,12 +39,16 @@ however many machines run <code>sf-node</code>. Any of them answers for all.</p>
 
 <h2>Log in</h2>
 <p>With a key of your namespace, from any shell:</p>
-<pre>url=http://this-address:13000
+<pre>url=)html";
+
+// Here stands http or https.
+
+constexpr std::string_view kMiddle = R"html(://this-address:13000
 token=$(curl -s $url/auth -d '{"namespace": "team1", "key": "…"}' |
         sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 curl -s -H "Authorization: Bearer $token" $url/instances</pre>
 <p>or with the command line, which keeps that to itself:</p>
-<pre>export SHAKENFIST_API_URL=http://this-address:13000
+<pre>export SHAKENFIST_API_URL=$url
 export SHAKENFIST_NAMESPACE=team1 SHAKENFIST_KEY=…
 sf network create front 10.0.0.0/24
 sf instance create web1 1 256 -d 8@http://example.com/debian.qcow2 -n front
@@ -84,7 +88,7 @@ std::string ContentSecurityPolicy() {
 
 }  // namespace
 
-Response RootPage(std::span<const std::string_view> capabilities) {
+Response RootPage(bool https, std::span<const std::string_view> capabilities) {
   Response page;
   page.content_type = "text/html; charset=utf-8";
   page.headers = {{"Content-Security-Policy", ContentSecurityPolicy()},
@@ -94,7 +98,8 @@ Response RootPage(std::span<const std::string_view> capabilities) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width\">\n"
       "<title>Shaken Fist</title>\n<style>";
-  page.body.append(kStyle).append(kBegin.substr(1));
+  page.body.append(kStyle).append(kBegin.substr(1)).append(https ? "https" : "http");
+  page.body += kMiddle;
   for (const std::string_view capability : capabilities) {
     page.body.append("<li>").append(capability).append("</li>\n");
   }

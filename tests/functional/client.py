@@ -44,10 +44,12 @@ class Answer:
 
 
 class Client:
-    """Calls the API as one namespace. `explain` gives the end of the daemon's log, for failures."""
+    """Calls the API as one namespace. `explain` gives the end of the daemon's log, for failures;
+    `trust`, an ssl.SSLContext, says whom to believe by https."""
 
-    def __init__(self, url, namespace, key, explain=lambda: ""):
+    def __init__(self, url, namespace, key, explain=lambda: "", trust=None):
         self.url = urllib.parse.urlsplit(url)
+        self.trust = trust
         self.namespace = namespace
         self.key = key
         self.explain = explain
@@ -62,7 +64,7 @@ class Client:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body, indent=4, sort_keys=True).encode()
             headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=DEADLINE)
+        connection = self.connect()
         try:
             try:
                 connection.request(method, self.url.path.rstrip("/") + path, body, headers)
@@ -72,6 +74,12 @@ class Client:
             return Answer(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
+
+    def connect(self):
+        if self.url.scheme == "http":
+            return http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=DEADLINE)
+        return http.client.HTTPSConnection(self.url.hostname, self.url.port, timeout=DEADLINE,
+                                           context=self.trust)
 
     def log_in(self):
         answer = self.bare("POST", "/auth", {"namespace": self.namespace, "key": self.key})

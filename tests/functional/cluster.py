@@ -99,7 +99,8 @@ class Node:
         self.host = host
         self.name = name or host
         self.database = database or f"sf_{self.name}"
-        self.url = f"http://{bed.address(host)}:{port}"
+        self.address = f"{bed.address(host)}:{port}"
+        self.trust = None  # an ssl.SSLContext, for a node that speaks HTTPS
         self.storage = bed.disk(host) / storage.lstrip("/")
         self.log = LOGS / f"{self.name}.log"
         self.process = None
@@ -113,6 +114,10 @@ class Node:
             "DISK_RESERVE": "1", "RAM_OVERCOMMIT_RATIO": "4", **options}
         LOGS.mkdir(parents=True, exist_ok=True)
         bed.hosts("db", "create", self.database)
+
+    @property
+    def url(self):
+        return f"{'https' if self.options.get('API_TLS_CERT') else 'http'}://{self.address}"
 
     # ---- the process -----------------------------------------------------------------------------
 
@@ -152,7 +157,7 @@ class Node:
             raise AssertionError(
                 f"sf-node on {self.name} ended: {self.process.returncode}\n{self.tail()}")
         try:
-            return urllib.request.urlopen(self.url, timeout=2).status == 200
+            return urllib.request.urlopen(self.url, timeout=2, context=self.trust).status == 200
         except OSError:
             return False
 
@@ -198,7 +203,7 @@ class Node:
         return f"-- {self.log}\n" + "\n".join(text.splitlines()[-lines:])
 
     def client(self, namespace="system", key=SYSTEM_KEY):
-        return Client(self.url, namespace, key, self.tail)
+        return Client(self.url, namespace, key, self.tail, self.trust)
 
     # ---- what it has made ------------------------------------------------------------------------
 

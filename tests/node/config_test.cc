@@ -200,6 +200,7 @@ TEST_CASE("Config: the variables of clients are none of the node's business", "[
                                           {"SHAKENFIST_NAMESPACE", "x"},
                                           {"SHAKENFIST_KEY", "x"},
                                           {"SHAKENFIST_ASYNC", "x"},
+                                          {"SHAKENFIST_CACERT", "x"},
                                           {"SHAKENFIST_SYSTEM_KEY", "x"},
                                           {"HOME", "x"}}));
 }
@@ -296,6 +297,11 @@ TEST_CASE("Config: options that contradict each other are an error", "[config]")
         "API_PORT 30001 lies in CONSOLE_PORTS 30000-39999: move one of them");
   CHECK(ErrorOf({"run", "--sql-url", kUrl, "--gossip-port", "30001"}) ==
         "GOSSIP_PORT 30001 lies in CONSOLE_PORTS 30000-39999: move one of them");
+  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--api-tls-cert", "/c.pem"}) ==
+        "API_TLS_CERT is set without API_TLS_KEY: HTTPS needs both, and plain HTTP neither");
+  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--api-tls-key", "/k.pem"}) ==
+        "API_TLS_KEY is set without API_TLS_CERT: HTTPS needs both, and plain HTTP neither");
+  CHECK(Read({"run", "--sql-url", kUrl, "--api-tls-ca", "/ca.pem"}));
   CHECK(ErrorOf({"run", "--sql-url", kUrl, "--gossip-port", "13000"}) ==
         "API_PORT and GOSSIP_PORT are both 13000: move one of them");
   CHECK(ErrorOf({"run", "--zone", "a", "--zone", "b"}).starts_with("--zone: "));

@@ -19,12 +19,17 @@ ClusterView Cluster(gossip::MemberState state, std::uint16_t api_port) {
   return {.members = {member}, .role = {}};
 }
 
+std::shared_ptr<const std::string> SystemAuthorities() {
+  return std::make_shared<const std::string>();
+}
+
 std::string Refusal(const ClusterView& view, const char* node, Caller caller = {},
                     std::ptrdiff_t limit = 1) {
   NodeTokens tokens(NodeId("self"),
                     [] { return std::make_shared<const ClusterKeys>(ClusterKeys(1)); });
   Forward forward(
-      tokens, [&view] { return std::make_shared<const ClusterView>(view); }, limit);
+      tokens, [&view] { return std::make_shared<const ClusterView>(view); }, SystemAuthorities,
+      limit);
   Request request;
   request.method = "GET";
   request.target = "/instances/web1/consoledata";
@@ -46,6 +51,13 @@ TEST_CASE("Forward: whoever cannot be asked is named, with the reason") {
   CHECK_THAT(Refusal(Cluster(MemberState::kLeft, 1), "a"), Contains("it has left"));
   CHECK_THAT(Refusal(Cluster(MemberState::kAlive, 0), "a"), Contains("where its API is"));
   CHECK_THAT(Refusal(Cluster(MemberState::kAlive, 1), "a"), Contains("node a does not answer: "));
+}
+
+TEST_CASE("Forward: a node is asked as it says that its API is to be asked") {
+  ClusterView view = Cluster(MemberState::kAlive, 13000);
+  CHECK(ApiUrlOf(view, NodeId("a")).value() == "http://127.0.0.1:13000");
+  view.members[0].advert->identity.api_tls = true;
+  CHECK(ApiUrlOf(view, NodeId("a")).value() == "https://127.0.0.1:13000");
 }
 
 TEST_CASE("Forward: a call that was passed on goes no further") {
@@ -75,7 +87,8 @@ TEST_CASE("Forward: a body is passed through, but only the one that the row spea
     NodeTokens tokens(NodeId("self"),
                       [] { return std::make_shared<const ClusterKeys>(ClusterKeys(1)); });
     Forward forward(
-        tokens, [&view] { return std::make_shared<const ClusterView>(view); }, 1);
+        tokens, [&view] { return std::make_shared<const ClusterView>(view); }, SystemAuthorities,
+        1);
     std::optional<BodyStream> stream;
     {
       Request request;  // It is gone by the time that the body is streamed.
