@@ -129,6 +129,50 @@ void EventLoop::Alarm::Set(std::chrono::steady_clock::time_point when) {
 
 void EventLoop::Alarm::Cancel() { uv_timer_stop(&handle_->timer); }
 
+struct EventLoop::Watch::Handle {
+  uv_poll_t poll;
+  Callback on_readable;
+  Callback on_writable;
+  bool ended = false;
+  bool readable = false;  ///< as it is wanted
+  bool writable = false;
+
+  void OnEvents(int status, int events) {
+    // What has failed says so to whoever reads or writes it.
+    if (status < 0) events = UV_READABLE | UV_WRITABLE;
+    if ((events & (UV_READABLE | UV_DISCONNECT)) != 0 && readable) on_readable();
+    if ((events & UV_WRITABLE) != 0 && writable && !ended) on_writable();
+  }
+};
+
+EventLoop::Watch::Watch(EventLoop& loop, int descriptor, Callback on_readable, Callback on_writable)
+    : handle_(new Handle{.poll = {},
+                         .on_readable = std::move(on_readable),
+                         .on_writable = std::move(on_writable)}) {
+  SF_CHECK(uv_poll_init(loop.uv(), &handle_->poll, descriptor) == 0);
+  handle_->poll.data = handle_;
+}
+
+EventLoop::Watch::~Watch() {
+  handle_->ended = true;
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->poll),
+           [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+}
+
+void EventLoop::Watch::Want(bool readable, bool writable) {
+  if (readable == handle_->readable && writable == handle_->writable) return;
+  handle_->readable = readable;
+  handle_->writable = writable;
+  const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+  if (events == 0) {
+    uv_poll_stop(&handle_->poll);
+    return;
+  }
+  uv_poll_start(&handle_->poll, events, [](uv_poll_t* poll, int status, int happened) {
+    static_cast<Handle*>(poll->data)->OnEvents(status, happened);
+  });
+}
+
 void EventLoop::Run() { uv_run(&implementation_->loop, UV_RUN_DEFAULT); }
 
 void EventLoop::Stop() {

@@ -9,10 +9,12 @@ struct uv_loop_s;
 
 namespace sf {
 
-/// The one libuv loop of the process: the thread that calls Run() is the LOOP thread, and
-/// everything posted or scheduled runs there, one at a time. Nothing that runs there may block.
+/// A libuv loop: the thread that calls Run() is its thread, and everything posted or scheduled runs
+/// there, one at a time. The process has two: the LOOP, where nothing may block, and one for what
+/// guests say (reconcile/agents), so that no guest can keep the first one busy.
 ///
-/// Thread: construct, Every(), OnSignal() and Run() on one thread; Post() and Stop() from any.
+/// Thread: construct, Every(), OnSignal() and Run() on one thread, or before it begins; Post() and
+/// Stop() from any.
 class EventLoop {
  public:
   using Callback = std::function<void()>;
@@ -37,6 +39,22 @@ class EventLoop {
 
     void Set(std::chrono::steady_clock::time_point when);
     void Cancel();
+
+   private:
+    struct Handle;
+    Handle* handle_;  // Outlives this until libuv has let go of it.
+  };
+
+  /// Tells when a descriptor can be read or written, while that is wanted. The descriptor is closed
+  /// by its owner, after this has ended.
+  class Watch {
+   public:
+    Watch(EventLoop& loop, int descriptor, Callback on_readable, Callback on_writable);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+    void Want(bool readable, bool writable);
 
    private:
     struct Handle;
