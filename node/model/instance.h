@@ -80,6 +80,18 @@ struct InstanceDisk {
   BlobId blob;               ///< of an image by its URL empty until the instance is built
 };
 
+/// What is known of the agent inside. Times are seconds since the epoch, 0 when they are not known.
+struct AgentFacts {
+  static constexpr char kNoContact[] = "not ready (no contact)";
+
+  std::string state = kNoContact;  ///< begins with "ready" when it takes operations
+  double start_time = 0;
+  double system_boot_time = 0;
+
+  bool ready() const { return state.starts_with("ready"); }
+  bool operator==(const AgentFacts&) const = default;
+};
+
 struct Instance {
   InstanceId uuid;
   InstanceSpec spec;
@@ -92,6 +104,7 @@ struct Instance {
   std::optional<InstanceState> lost_from = {};  ///< in error because its node was lost; from there
   bool power_wanted = true;                     ///< false once its owner switched it off
   std::string power_state = "initial";          ///< as its node last saw it
+  AgentFacts agent = {};
   int console_port = 0;
   int vdi_port = 0;
   double created_at = 0;  ///< seconds since the epoch, by the database's clock

@@ -381,7 +381,9 @@ Result<std::int64_t> ArtifactStore::Reap(double age_s, int limit) {
   TRY(database_.Execute(
       "DELETE FROM blobs WHERE last_used < UNIX_TIMESTAMP(NOW(6)) - ?"
       " AND NOT EXISTS (SELECT 1 FROM artifact_versions v WHERE v.blob_uuid = blobs.uuid)"
-      " AND NOT EXISTS (SELECT 1 FROM instance_disks d WHERE d.blob_uuid = blobs.uuid) LIMIT ?",
+      " AND NOT EXISTS (SELECT 1 FROM instance_disks d WHERE d.blob_uuid = blobs.uuid)"
+      " AND NOT EXISTS (SELECT 1 FROM agent_operation_blobs o WHERE o.blob_uuid = blobs.uuid)"
+      " LIMIT ?",
       age_s, limit));
   return reaped;
 }

@@ -25,9 +25,13 @@ Condition ToCondition(const BlobFilter& filter) {
   Condition condition;
   if (!filter.of.empty()) {
     condition.where += fmt::format(
-        " AND EXISTS (SELECT 1 FROM artifact_versions v JOIN artifacts a"
+        " AND (EXISTS (SELECT 1 FROM artifact_versions v JOIN artifacts a"
         " ON a.uuid = v.artifact_uuid WHERE v.blob_uuid = b.uuid AND ({}{}))",
         AnyOf("a.namespace", filter.of, condition.values), filter.or_shared ? " OR a.shared" : "");
+    condition.where += fmt::format(
+        " OR EXISTS (SELECT 1 FROM agent_operation_blobs r JOIN agent_operations o"
+        " ON o.uuid = r.operation_uuid WHERE r.blob_uuid = b.uuid AND {}))",
+        AnyOf("o.namespace", filter.of, condition.values));
   }
   if (filter.uuid) condition.And("b.uuid = ?", filter.uuid->value);
   if (filter.sha512) condition.And("b.sha512 = ?", *filter.sha512);

@@ -14,7 +14,8 @@
 namespace sf::store {
 
 struct BlobFilter {
-  /// Those that an artifact of these namespaces has among its versions; empty: all.
+  /// Those that an artifact of these namespaces has among its versions, or an agent operation of
+  /// theirs among its results; empty: all.
   std::vector<NamespaceId> of = {};
   bool or_shared = false;  ///< beside `of`: also those of shared artifacts
   std::optional<BlobId> uuid = {};

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "node/store/agent_operation_store.h"
 #include "node/store/interface_store.h"
 #include "node/store/message.h"
 #include "node/store/metadata.h"
@@ -18,7 +19,7 @@ constexpr std::string_view kSelect =
     " i.power_state, i.spec, i.metadata, i.created_at, i.version,"
     " COALESCE((SELECT port FROM ports WHERE instance_uuid = i.uuid AND purpose = 'console'), 0),"
     " COALESCE((SELECT port FROM ports WHERE instance_uuid = i.uuid AND purpose = 'vdi'), 0),"
-    " i.lost_from"
+    " i.lost_from, i.agent_state, i.agent_start_time, i.agent_boot_time"
     " FROM instances i WHERE ";
 
 Result<Instance> ToInstance(const Row& row) {
@@ -38,6 +39,7 @@ Result<Instance> ToInstance(const Row& row) {
   instance.console_port = static_cast<int>(row.Integer(12));
   instance.vdi_port = static_cast<int>(row.Integer(13));
   if (!row.Text(14).empty()) instance.lost_from = TRY(ParseInstanceState(row.Text(14)));
+  instance.agent = {row.Text(15), row.Real(16), row.Real(17)};
   return instance;
 }
 
@@ -201,6 +203,7 @@ Result<void> InstanceStore::RequestDelete(const InstanceId& id) {
                             " WHERE uuid = ? AND state NOT IN ('delete-wait', 'deleted')",
                             id));
     if (changed > 0) {
+      TRY(EndAgentOperations(session, id, "its instance was deleted"));
       return events_.Add(session, {.object_type = "instance",
                                    .object = id.value,
                                    .message = "instance deletion requested"});
@@ -222,6 +225,7 @@ Result<void> EndInstance(Session& session, EventStore& events, const InstanceId&
   if (changed == 0) return sf::Fail(Code::kConflict, "instance {} is not being deleted", id);
   TRY(session.Execute("DELETE FROM ports WHERE instance_uuid = ?", id));
   TRY(DeleteInterfaces(session, events, id));
+  TRY(EndAgentOperations(session, id, "its instance was deleted"));
   return events.Add(session,
                     {.object_type = "instance", .object = id.value, .message = std::move(message)});
 }
@@ -247,6 +251,17 @@ Result<void> InstanceStore::RecordPower(const InstanceId& id, const std::string&
       " version = version + 1 WHERE uuid = ? AND state = 'created'"
       " AND (power_state <> ? OR (power_wanted AND ?))",
       power_state, off, id, power_state, off));
+  return {};
+}
+
+Result<void> InstanceStore::RecordAgent(const InstanceId& id, const AgentFacts& facts) {
+  TRY(
+      database_.Execute("UPDATE instances SET agent_state = ?, agent_start_time = ?,"
+                        " agent_boot_time = ?, version = version + 1 WHERE uuid = ?"
+                        " AND state = 'created' AND (agent_state <> ? OR agent_start_time <> ?"
+                        " OR agent_boot_time <> ?)",
+                        facts.state, facts.start_time, facts.system_boot_time, id, facts.state,
+                        facts.start_time, facts.system_boot_time));
   return {};
 }
 

@@ -83,6 +83,8 @@ class InstanceStore {
   Result<void> WantPower(const InstanceId& id, bool on);
   /// What its node sees. `switched_off`: by its guest or owner, so it is not to be started again.
   Result<void> RecordPower(const InstanceId& id, const std::string& power_state, bool switched_off);
+  /// What its node knows of the agent in it. Writes nothing that is there already.
+  Result<void> RecordAgent(const InstanceId& id, const AgentFacts& facts);
   /// New ports for an instance whose old ones a stranger on its node has taken.
   Result<void> ReplacePorts(const InstanceId& id);
   Result<void> SetMetadata(const InstanceId& id, const std::string& key,

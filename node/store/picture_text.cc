@@ -25,6 +25,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(NodeRecord, name, ip, fqdn, zone, release, st
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(NamespaceKey, name, hash, nonce)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interface, uuid, network, instance, order, mac, ipv4, floating,
                                    model, state, metadata, version)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentFacts, state, start_time, system_boot_time)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InstanceDisk, device, bus, type, size_gb, url, artifact, blob)
 
 using nlohmann::json;
@@ -32,7 +33,7 @@ using nlohmann::json;
 namespace store {
 namespace {
 
-constexpr std::string_view kFormat = "shakenfist-picture 2 ";
+constexpr std::string_view kFormat = "shakenfist-picture 3 ";
 
 std::string Hash(std::string_view text) {
   std::array<unsigned char, crypto_generichash_BYTES> hash;
@@ -56,6 +57,7 @@ json ToJson(const Instance& instance) {
           {"lost_from", instance.lost_from ? ToString(*instance.lost_from) : ""},
           {"power_wanted", instance.power_wanted},
           {"power_state", instance.power_state},
+          {"agent", instance.agent},
           {"console_port", instance.console_port},
           {"vdi_port", instance.vdi_port},
           {"created_at", instance.created_at},
@@ -79,6 +81,7 @@ Result<Instance> ParseInstance(const json& text) {
   }
   instance.power_wanted = text.at("power_wanted");
   instance.power_state = text.at("power_state");
+  text.at("agent").get_to(instance.agent);
   instance.console_port = text.at("console_port");
   instance.vdi_port = text.at("vdi_port");
   instance.created_at = text.at("created_at");

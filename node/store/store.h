@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "node/store/agent_operation_store.h"
 #include "node/store/artifact_store.h"
 #include "node/store/blob_store.h"
 #include "node/store/cluster_store.h"
@@ -34,6 +35,7 @@ struct Store {
         artifacts(database, events),
         blobs(database),
         snapshots(database, events),
+        agent_operations(database, events),
         uploads(database),
         work(database),
         image_sources(database) {}
@@ -50,6 +52,7 @@ struct Store {
   ArtifactStore artifacts;
   BlobStore blobs;
   SnapshotStore snapshots;
+  AgentOperationStore agent_operations;
   UploadStore uploads;
   WorkStore work;
   ImageSourceStore image_sources;
