@@ -73,6 +73,7 @@ struct Config {
   std::uint64_t disk_reserve_gib = 0;
   std::size_t builds_in_flight = 0;
   std::chrono::seconds node_lost_grace{};
+  std::chrono::seconds agent_deadline{};
 
   std::uint64_t image_max_gib = 0;
   std::uint64_t upload_max_bytes = 0;

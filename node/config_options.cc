@@ -338,6 +338,9 @@ std::vector<ConfigOption> InstanceOptions() {
       {"NODE_LOST_GRACE", "SECONDS",
        "How long a node is dead and silent before its instances are in error. The same on all.",
        "120", Seconds(&Config::node_lost_grace, 30, 86400)},
+      {"AGENT_DEADLINE", "SECONDS",
+       "How long the agent in a guest has for an operation, until it begins and until it is done.",
+       "3600", Seconds(&Config::agent_deadline, 1, 86400)},
   };
 }
 

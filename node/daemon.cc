@@ -110,6 +110,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
                *store_, cache_, blobs_, copier_),
       snapshot_taker_(host_, config.disk_reserve_gib * kGigabyte, *store_, hypervisor_, blobs_,
                       templates_, metrics_),
+      agents_(workers_, *store_, blobs_, copier_, ToAgentSettings(config)),
       reconciler_(loop_, workers_, *store_, hypervisor_, cache_, builder_, fetcher_,
                   snapshot_taker_, host_, limits_,
                   [this](const auto& desired, const auto& actual) { Report(desired, actual); }),
@@ -258,6 +259,7 @@ void Daemon::Stop() {
   (void)workers_.Submit("heartbeat",
                         [this] { (void)store_->nodes.SetState(host_.self, "stopping"); });
   reconciler_.Stop();
+  agents_.Stop();
   meshes_.Stop();
   services_.Stop([this] { cluster_->Leave([this] { loop_.Stop(); }); });
 }
@@ -371,6 +373,7 @@ void Daemon::Report(const reconcile::Desired& desired, const reconcile::Actual& 
     if (images.size() < gossip::kMaxImages) images.insert(gossip::ImageMark(name));
   }
   cluster_->SetImages(std::move(images));
+  agents_.Follow(reconcile::AgentGuests(desired, actual, host_.instances_folder));
 }
 
 void Daemon::Maintain() {
@@ -383,6 +386,7 @@ void Daemon::Maintain() {
   report("reaping stored blobs", fetcher_.ReapBlobs());
   report("reaping uploads", reconcile::ReapUploads(host_.self, store_->uploads, uploads_));
   report("reaping snapshots", store_->snapshots.Reap(kDeletedAge));
+  report("reaping agent operations", store_->agent_operations.Reap(kReapBatch));
   report("reaping instances", store_->instances.Reap(kDeletedAge, kReapBatch));
   report("reaping networks", store_->networks.Reap(kDeletedAge, kReapBatch));
   report("reaping artifacts", store_->artifacts.Reap(kDeletedAge, kReapBatch));

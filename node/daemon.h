@@ -24,6 +24,7 @@
 #include "node/cluster_secrets.h"
 #include "node/config.h"
 #include "node/key_ring.h"
+#include "node/reconcile/agents.h"
 #include "node/reconcile/blob_copier.h"
 #include "node/reconcile/image_fetcher.h"
 #include "node/reconcile/instance_builder.h"
@@ -39,8 +40,8 @@
 namespace sf {
 
 /// The daemon: builds every part in the order in which they stand on each other, says who wakes
-/// whom, and stops them in reverse. Three kinds of thread run in it: the loop (whoever calls
-/// Run()), the HTTP threads, and the workers.
+/// whom, and stops them in reverse. Four kinds of thread run in it: the loop (whoever calls
+/// Run()), the HTTP threads, the workers, and one that listens to guests (Agents).
 class Daemon {
  public:
   /// Reads or makes what all nodes share (schema, cluster id, token secret) and this host's
@@ -65,6 +66,7 @@ class Daemon {
   void Stop();
   void Wake() {
     reconciler_.Wake();
+    agents_.Wake();
     meshes_.Wake();
     services_.Wake();
   }
@@ -100,6 +102,7 @@ class Daemon {
   reconcile::BlobCopier copier_;
   reconcile::ImageFetcher fetcher_;
   reconcile::SnapshotTaker snapshot_taker_;
+  reconcile::Agents agents_;
   reconcile::Reconciler reconciler_;
   reconcile::MeshKeeper meshes_;
   reconcile::NetworkServices services_;

@@ -96,6 +96,14 @@ images::UploadLimits ToUploadLimits(const Config& config) {
   return {config.upload_max_bytes, config.disk_reserve_gib * kGigabyte};
 }
 
+reconcile::Agents::Settings ToAgentSettings(const Config& config) {
+  return {{.self = NodeId(config.node_name),
+           .most_bytes = config.upload_max_bytes,
+           .reserve_bytes = config.disk_reserve_gib * kGigabyte,
+           .storage = config.storage_path},
+          config.agent_deadline};
+}
+
 api::HttpOptions ToHttpOptions(const Config& config, const api::TlsServer* tls) {
   api::HttpOptions options;
   options.addresses = config.api_addresses;
