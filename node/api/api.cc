@@ -11,12 +11,29 @@ namespace {
 
 /// What clients look for in the text of the root page: exactly what works here, and nothing more.
 /// Beside these, see Capabilities().
-constexpr std::string_view kCapabilities[] = {
-    "artifact-metadata",   "artifact-upload-types",  "blob-metadata",         "blob-search-by-hash",
-    "events-by-type",      "get-instance-namespace", "get-network-namespace", "hot-plug-interface",
-    "instance-screenshot", "interface-metadata",     "list-addresses",        "node-get",
-    "node-metadata",       "node-process-metrics",   "route-addresses",       "spice-vdi-console",
-    "vdi-console-helper"};
+constexpr std::string_view kCapabilities[] = {"agentoperations-crud",
+                                              "artifact-metadata",
+                                              "artifact-upload-types",
+                                              "blob-metadata",
+                                              "blob-search-by-hash",
+                                              "events-by-type",
+                                              "get-instance-namespace",
+                                              "get-network-namespace",
+                                              "hot-plug-interface",
+                                              "instance-agentoperations",
+                                              "instance-agentoperations-all",
+                                              "instance-execute",
+                                              "instance-get",
+                                              "instance-put-blob",
+                                              "instance-screenshot",
+                                              "interface-metadata",
+                                              "list-addresses",
+                                              "node-get",
+                                              "node-metadata",
+                                              "node-process-metrics",
+                                              "route-addresses",
+                                              "spice-vdi-console",
+                                              "vdi-console-helper"};
 
 }  // namespace
 
@@ -42,6 +59,7 @@ Api::Api(store::Store& store, store::CurrentPicture& rows, LocalInstances& local
       uploads_(store, self_, *options.uploads, *options.blobs, forward_, options.forwards),
       labels_(store),
       snapshots_(store, instances_, options.wake),
+      agent_operations_(store, instances_, options.wake),
       nodes_(store, options.cluster, options.wake),
       router_(auth_, node_tokens_, rows) {
   AddRoutes();
@@ -82,6 +100,15 @@ void Api::AddRoutes() {
   Route("DELETE", "/auth/namespaces/{name}/trust/{other}", namespaces_, &Namespaces::EndTrust);
   RouteMetadata("/auth/namespaces/{name}", namespaces_);
 
+  AddInstanceRoutes();
+  AddNetworkRoutes();
+  AddNodeRoutes();
+
+  AddUploadRoutes();  // First: "upload" is no artifact.
+  AddArtifactRoutes();
+}
+
+void Api::AddInstanceRoutes() {
   Route("GET", "/instances", instances_, &Instances::List);
   Route("POST", "/instances", instances_, &Instances::Create);
   Route("DELETE", "/instances", instances_, &Instances::DeleteAll);
@@ -107,11 +134,12 @@ void Api::AddRoutes() {
                 });
   }
 
-  AddNetworkRoutes();
-  AddNodeRoutes();
-
-  AddUploadRoutes();  // First: "upload" is no artifact.
-  AddArtifactRoutes();
+  Route("POST", "/instances/{ref}/agent/put", agent_operations_, &AgentOperations::Put);
+  Route("POST", "/instances/{ref}/agent/get", agent_operations_, &AgentOperations::Get);
+  Route("POST", "/instances/{ref}/agent/execute", agent_operations_, &AgentOperations::Execute);
+  Route("GET", "/instances/{ref}/agentoperations", agent_operations_, &AgentOperations::List);
+  Route("GET", "/agentoperations/{uuid}", agent_operations_, &AgentOperations::Show);
+  Route("DELETE", "/agentoperations/{uuid}", agent_operations_, &AgentOperations::Delete);
 }
 
 void Api::AddUploadRoutes() {

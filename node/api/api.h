@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "node/api/agent_operations.h"
 #include "node/api/artifacts.h"
 #include "node/api/auth.h"
 #include "node/api/blobs.h"
@@ -64,6 +65,7 @@ class Api {
 
  private:
   void AddRoutes();
+  void AddInstanceRoutes();
   void AddNetworkRoutes();
   /// Answered by the node that serves the networks, whoever is asked.
   Result<Response> Ping(const Call& call);
@@ -127,6 +129,7 @@ class Api {
   Uploads uploads_;
   Labels labels_;
   Snapshots snapshots_;
+  AgentOperations agent_operations_;
   Nodes nodes_;
   Router router_;
   std::string description_;  ///< of all that is in router_, in OpenAPI

@@ -16,6 +16,7 @@ json OrNull(const std::optional<T>& value) {
 }
 
 json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+json OrNull(double time) { return time == 0 ? json(nullptr) : json(time); }
 json OrNull(int port) { return port == 0 ? json(nullptr) : json(port); }
 
 /// Of Capacity or of gossip::Amounts, which say the same.
@@ -89,9 +90,9 @@ json View(const Instance& instance) {
       {"configdrive", spec.config_drive ? "openstack-disk" : "none"},
       {"side_channels", spec.side_channels},
       // Text, never null: a waiting client takes its first letters.
-      {"agent_state", "not ready (no contact)"},
-      {"agent_start_time", nullptr},
-      {"agent_system_boot_time", nullptr},
+      {"agent_state", instance.agent.state},
+      {"agent_start_time", OrNull(instance.agent.start_time)},
+      {"agent_system_boot_time", OrNull(instance.agent.system_boot_time)},
       {"node", instance.node.value},
       {"power_state", instance.power_state},
       {"state", ToString(instance.state)},
@@ -104,6 +105,18 @@ json View(const Instance& instance) {
   };
   if (spec.placed_on) view["requested_placement"] = spec.placed_on->value;
   return view;
+}
+
+json View(const AgentOperation& operation) {
+  return {{"uuid", operation.uuid.value},
+          {"namespace", operation.name_space.value},
+          {"instance_uuid", operation.instance.value},
+          {"state", ToString(operation.state)},
+          {"commands", operation.commands},
+          {"results", operation.results},
+          {"error_message", OrNull(operation.error_message)},
+          {"metadata", json::object()},
+          {"version", operation.version}};
 }
 
 json View(const Placement& placement) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "node/cluster_view.h"
+#include "node/model/agent_operation.h"
 #include "node/model/artifact.h"
 #include "node/model/blob.h"
 #include "node/model/event.h"
@@ -31,6 +32,7 @@ nlohmann::json View(const StoredBlob& stored);
 /// The blobs of its versions, oldest first, each with the `index` of its version.
 nlohmann::json VersionsOf(const Artifact& artifact);
 nlohmann::json View(const Snapshot& snapshot);
+nlohmann::json View(const AgentOperation& operation);
 nlohmann::json View(const Namespace& space);
 /// With what gossip knows of it beside the contract's keys, under `gossip`; null if nothing.
 nlohmann::json View(const NodeRecord& node, const ClusterView& cluster);

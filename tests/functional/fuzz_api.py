@@ -234,7 +234,7 @@ class ApiFuzz(unittest.TestCase):
         # There is no call that ends an upload, and a namespace has no more than sixteen.
         self.rows.ask("DELETE FROM uploads")
         self.owner.token = None
-        return one_of_everything(self.owner, self.image, "fuzz", "friend")
+        return one_of_everything(self.owner, self.image, "fuzz", "friend", self.rows.ask)
 
 
 if __name__ == "__main__":

@@ -88,8 +88,9 @@ def fill(path, values):
     return re.sub(r"\{\w+\}", value, path)
 
 
-def one_of_everything(owner, image, node, other_namespace):
-    """Objects of the owner, made for the purpose, as fill() takes them; an instance on `node`."""
+def one_of_everything(owner, image, node, other_namespace, sql):
+    """Objects of the owner, made for the purpose, as fill() takes them; an instance on `node`. `sql`
+    does a statement in the database."""
     name = f"n-{uuid.uuid4().hex[:6]}"
     network = owner.call("POST", "/networks", {"name": name, "netblock": "10.0.0.0/24"})["uuid"]
     owner.wait(network, "created", kind="networks")
@@ -102,7 +103,11 @@ def one_of_everything(owner, image, node, other_namespace):
         owner.call("POST", f"/label/{label}", {"blob_uuid": blob})
     routed = owner.request("POST", f"/networks/{network}/route")
     owner.call("POST", f"/auth/namespaces/{owner.namespace}/keys", {"key_name": "spare", "key": "x"})
+    # There is no agent in this guest: what is asked of it waits.
+    sql(f"UPDATE instances SET agent_state = 'ready' WHERE uuid = '{instance}'")
+    operation = owner.call("POST", f"/instances/{instance}/agent/execute", {"command_line": "true"})
     return {
+        "/agentoperations/{uuid}": operation["uuid"],
         "/auth/namespaces/{name}": owner.namespace, "/keys/{key}": "spare",
         "/trust/{other}": other_namespace, "/instances/{ref}": instance, "/networks/{ref}": network,
         "/interfaces/{uuid}": owner.show(instance)["interfaces"][0]["uuid"],

@@ -15,7 +15,9 @@ NUMBER = (int, float)
 TEXT_OR_NULL = (str, type(None))
 INT_OR_NULL = (int, type(None))
 AGENT = "Mozilla/5.0 (Ubuntu; Linux x86_64) Shaken Fist/0.7.5"
-CAPABILITIES = ("artifact-metadata", "artifact-upload-types", "blob-metadata",
+CAPABILITIES = ("agentoperations-crud", "instance-agentoperations",
+                "instance-agentoperations-all", "instance-execute", "instance-get",
+                "instance-put-blob", "artifact-metadata", "artifact-upload-types", "blob-metadata",
                 "blob-search-by-hash", "events-by-type", "get-instance-namespace",
                 "get-network-namespace", "hot-plug-interface", "instance-screenshot",
                 "interface-metadata", "list-addresses", "node-get", "node-metadata",
@@ -134,8 +136,7 @@ class Contract(NodeTest):
         page = self.command().page
         for capability in CAPABILITIES:
             self.assertIn(capability, page)
-        for missing in ("blob-data-limit", "agentoperations", "instance-put-blob",
-                        "instance-execute", "instance-get", "provide-dns", "cluster-cacert"):
+        for missing in ("blob-data-limit", "provide-dns", "cluster-cacert"):
             self.assertNotIn(missing, page)
         self.assertEqual(200,
                          self.client.bare("GET", "/", headers={"Authorization": "Bearer x"}).status)

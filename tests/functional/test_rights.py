@@ -3,6 +3,7 @@
 node that hosts the object and at one that does not."""
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -59,7 +60,8 @@ class Rights(ThreeNodes):
 
     @classmethod
     def make_one_of_everything(cls):
-        return one_of_everything(cls.owner, cls.image, cls.nodes[1].name, "ops")
+        return one_of_everything(cls.owner, cls.image, cls.nodes[1].name, "ops",
+                                 functools.partial(cls.bed.sql, cls.database))
 
     def routes(self):
         """Every route with its path filled; what deletes comes last, and objects after parts."""
@@ -208,6 +210,8 @@ class Rights(ThreeNodes):
                 "network": {"network_uuid": self.objects["/networks/{ref}"]}},
             ("POST", "/artifacts/upload/{name}"): {
                 "upload_uuid": self.objects["/upload/{uuid}"]},
+            ("POST", "/instances/{ref}/agent/put"): {
+                "blob_uuid": self.objects["/blobs/{uuid}"]},
             ("POST", "/label/{name}"): {"blob_uuid": self.objects["/blobs/{uuid}"]},
             ("POST", "/label/{namespace}/{name}"): {"blob_uuid": self.objects["/blobs/{uuid}"]}
         }.get(route[:2], {})
