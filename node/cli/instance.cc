@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "node/cli/agent.h"
 #include "node/cli/instance_request.h"
 #include "node/cli/verb.h"
 
@@ -163,6 +164,7 @@ Noun InstanceNoun() {
                           "delete-metadata web1 tags")}};
   for (const Verb& verb : PowerVerbs()) noun.verbs.push_back(verb);
   for (const Verb& verb : CopyVerbs()) noun.verbs.push_back(verb);
+  for (const Verb& verb : AgentVerbs()) noun.verbs.push_back(verb);
   return noun;
 }
 

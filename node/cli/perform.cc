@@ -126,6 +126,10 @@ int ExitCodeOf(Code code) {
 Result<void> Perform(ApiClient& client, const Verb& verb, const Arguments& arguments,
                      const json& body, Style style,
                      const std::function<void(const std::string&)>& print) {
+  if (verb.run != nullptr) {
+    print(TRY(verb.run(client, arguments, style)));
+    return {};
+  }
   std::string answer;
   Result<void> waited;
   json sent = body;

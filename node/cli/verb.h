@@ -61,6 +61,7 @@ struct Call {
 struct Verb {
   using BodyOf = Result<nlohmann::json> (*)(const Arguments&);
   using Prepare = Result<void> (*)(ApiClient&, const Arguments&, nlohmann::json& body);
+  using Run = Result<std::string> (*)(ApiClient&, const Arguments&, Style);
 
   std::string_view name;
   std::vector<Call> calls;
@@ -70,6 +71,7 @@ struct Verb {
   std::vector<Parameter> parameters = {};
   BodyOf body = nullptr;      ///< adds to what parameters with a field have become
   Prepare prepare = nullptr;  ///< what has to be done before the calls; adds to the body, too
+  Run run = nullptr;  ///< does it all by itself, `calls` being for show; gives what is printed
 };
 
 /// What the verbs of one noun have in common: the word, and where its objects are.
