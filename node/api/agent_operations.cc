@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxPath = 4096;
-constexpr std::size_t kMaxCommandLine = 128 * 1024;
+constexpr std::size_t kMaxCommandLine = 64 * 1024;
 constexpr int kMostMode = 0177777;
 
 /// A text that a guest's system can take as an argument.

@@ -92,8 +92,8 @@ void AgentOperationJob::End(std::unique_ptr<AgentRun> run, double seconds,
   CrashPoint("agent", "run");
   const AgentOperation& operation = run->operation();
   for (int attempt = 1;; ++attempt) {
-    const auto done = run->error() ? store_.agent_operations.Fail(operation, *run->error())
-                                   : Keep(*run, seconds, stop);
+    const auto done =
+        run->error() ? store_.agent_operations.Fail(operation, *run->error()) : Keep(*run, seconds);
     if (done || done.error().code == Code::kConflict) break;
     if (done.error().code == Code::kUnavailable && attempt < kRecordAttempts &&
         Pause(std::chrono::seconds(1), stop)) {
@@ -113,9 +113,7 @@ void AgentOperationJob::Fail(const AgentOperation& operation, const std::string&
 }
 
 // May be repeated: bytes that are kept already are kept once.
-Result<void> AgentOperationJob::Keep(const AgentRun& run, double seconds,
-                                     const std::stop_token& stop) {
-  if (stop.stop_requested()) return sf::Fail(Code::kUnavailable, "this node is stopping");
+Result<void> AgentOperationJob::Keep(const AgentRun& run, double seconds) {
   std::vector<BlobId> blobs;
   json results = run.results();
   for (json& result : results) {

@@ -47,7 +47,7 @@ class AgentOperationJob {
   Result<AgentRun::Files> Prepare(const AgentOperation& operation, const std::stop_token& stop);
   Result<std::filesystem::path> Bring(const BlobId& id, const std::stop_token& stop);
   Result<std::uint64_t> Room() const;
-  Result<void> Keep(const AgentRun& run, double seconds, const std::stop_token& stop);
+  Result<void> Keep(const AgentRun& run, double seconds);
   Result<BlobId> Record(const images::BlobFile& file);
 
   const Settings settings_;

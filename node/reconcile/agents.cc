@@ -185,21 +185,20 @@ void Agents::Look() {
   again_ = false;
   ticks_ = 0;
   looking_ = !stop_.stop_requested() && SubmitShort([this] {
-    loop_.Post([this, found = store_.agent_operations.UnfinishedOn(self_)] { OnLooked(found); });
+    loop_.Post([this, found = store_.agent_operations.NextOn(self_)] { OnLooked(found); });
   });
 }
 
 void Agents::OnLooked(const Result<std::vector<AgentOperation>>& operations) {
   looking_ = false;
   if (!operations) return;
-  std::set<InstanceId> seen;
-  std::set<AgentOperationId> unfinished;
+  std::set<AgentOperationId> next;
   for (const AgentOperation& operation : *operations) {
-    unfinished.insert(operation.uuid);
-    if (seen.insert(operation.instance).second) OnNext(operation);
+    next.insert(operation.uuid);
+    OnNext(operation);
   }
   for (const auto& [id, session] : sessions_) {
-    if (!session->run || unfinished.contains(session->operation)) continue;
+    if (!session->run || next.contains(session->operation)) continue;
     session->run->Stop("it was deleted");
     EndRun(*session);
   }

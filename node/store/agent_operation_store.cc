@@ -13,6 +13,8 @@ constexpr std::string_view kSelect =
     "SELECT o.uuid, o.namespace, o.instance_uuid, o.state, o.commands, o.results, o.error_message,"
     " UNIX_TIMESTAMP(NOW(6)) - o.created_at, o.version FROM agent_operations o";
 constexpr double kKeptSeconds = 86400;
+/// Of an instance, whatever their age: nobody fills the database with what they asked for.
+constexpr int kMostKept = 200;
 constexpr std::string_view kUnfinished = "o.state IN ('queued', 'preflight', 'executing')";
 
 Result<AgentOperation> ToOperation(const Row& row) {
@@ -38,6 +40,19 @@ Event EventOf(const AgentOperation& operation, std::string message) {
           .extra = {{"agentoperation", operation.uuid.value}, {"commands", std::move(names)}}};
 }
 
+Result<void> ForgetOldest(Session& session, const InstanceId& instance) {
+  const auto last =
+      TRY(session.Query("SELECT position FROM agent_operations WHERE instance_uuid = ?"
+                        " ORDER BY position DESC LIMIT 1 OFFSET ?",
+                        instance, kMostKept - 1));
+  if (last.empty()) return {};
+  TRY(
+      session.Execute("DELETE FROM agent_operations WHERE instance_uuid = ? AND position <= ?"
+                      " AND state IN ('complete', 'error', 'deleted')",
+                      instance, last[0].Integer(0)));
+  return {};
+}
+
 Result<void> KeepBlob(Session& session, const AgentOperationId& id, const BlobId& blob) {
   // The lock keeps it from being reaped until it is known to be needed.
   const auto rows = TRY(session.Query("SELECT 1 FROM blobs WHERE uuid = ? FOR UPDATE", blob));
@@ -59,6 +74,7 @@ Result<AgentOperation> AgentOperationStore::Create(const InstanceId& instance,
   made.commands = commands;
   TRY(database_.Transaction<void>([&](Session& session) -> Result<void> {
     TRY(CheckReady(session, instance, made.name_space));
+    TRY(ForgetOldest(session, instance));
     TRY(
         session.Execute("INSERT INTO agent_operations (uuid, namespace, instance_uuid, state,"
                         " commands, results, error_message, created_at, updated_at) VALUES"
@@ -116,8 +132,10 @@ Result<std::vector<AgentOperation>> AgentOperationStore::List(const InstanceId& 
       instance.value);
 }
 
-Result<std::vector<AgentOperation>> AgentOperationStore::UnfinishedOn(const NodeId& node) const {
-  return Select(fmt::format("JOIN instances i ON i.uuid = o.instance_uuid WHERE i.node = ? AND {}",
+Result<std::vector<AgentOperation>> AgentOperationStore::NextOn(const NodeId& node) const {
+  return Select(fmt::format("JOIN (SELECT MIN(o.position) AS position FROM agent_operations o"
+                            " JOIN instances i ON i.uuid = o.instance_uuid WHERE i.node = ? AND {}"
+                            " GROUP BY o.instance_uuid) next ON next.position = o.position",
                             kUnfinished),
                 node.value);
 }

@@ -30,8 +30,8 @@ class AgentOperationStore {
   Result<AgentOperation> Find(const AgentOperationId& id) const;  ///< kNotFound
   /// Of an instance, in order: those that are not finished, or all but the deleted.
   Result<std::vector<AgentOperation>> List(const InstanceId& instance, bool all) const;
-  /// Those that are not finished, of the instances on `node`, in order.
-  Result<std::vector<AgentOperation>> UnfinishedOn(const NodeId& node) const;
+  /// Of each instance on `node` the first that is not finished.
+  Result<std::vector<AgentOperation>> NextOn(const NodeId& node) const;
 
   /// kConflict when it is in none of these two states: whoever asked for it has deleted it, or it
   /// has ended.

@@ -251,15 +251,20 @@ class Agent(ThreeNodes):
     def test_power_is_told_and_the_agent_is_found_again(self):
         uuid = self.uuid
         self.asked.call("POST", f"/instances/{uuid}/pause")
-        wait_for(lambda: self.third.show(uuid)["agent_state"] == "not ready (instance paused)", 20,
+        wait_for(lambda: self.third.show(uuid)["agent_state"] == "not ready (instance paused)", 40,
                  "it is told that it is paused", self.nodes[0].tail)
         self.asked.refused(400, "POST", f"/instances/{uuid}/agent/execute", {"command_line": "ls"})
         self.asked.call("POST", f"/instances/{uuid}/unpause")
         self.wait_ready(30)
         started = self.asked.show(uuid)["agent_start_time"]
+        cut_off = self.ask("execute", command_line="sleep 30")
+        wait_for(lambda: self.third.call("GET", f"/agentoperations/{cut_off['uuid']}")["state"]
+                 == "executing", 20, "it is executing", self.nodes[0].tail)
         self.asked.call("POST", f"/instances/{uuid}/poweroff")
+        self.assertEqual("execute: the connection to the guest was lost",
+                         self.ended(cut_off, ["error"])["error_message"])
         wait_for(lambda: self.third.show(uuid)["agent_state"] == "not ready (instance powered off)",
-                 20, "it is told that it is off", self.nodes[0].tail)
+                 40, "it is told that it is off", self.nodes[0].tail)
         self.asked.call("POST", f"/instances/{uuid}/poweron")
         self.assertGreater(self.wait_ready()["agent_start_time"], started)
         self.assertEqual("again\n", self.execute("echo again")["stdout"])

@@ -46,10 +46,10 @@ TEST_CASE("AgentOperationStore: an operation is asked for, done and kept", "[hos
   CHECK(first.state == State::kQueued);
   CHECK(first.name_space == store.web);
   CHECK(first.commands == kList);
-  const auto waiting = operations.UnfinishedOn(store.n1).value();
-  REQUIRE(waiting.size() == 2);
-  CHECK(waiting[0].uuid == first.uuid);
-  CHECK(operations.UnfinishedOn(NodeId("n2"))->empty());
+  const auto next = [&] { return operations.NextOn(store.n1).value(); };
+  REQUIRE(next().size() == 1);
+  CHECK(next()[0].uuid == first.uuid);
+  CHECK(operations.NextOn(NodeId("n2"))->empty());
 
   CHECK(operations.Claim(first.uuid).error().code == Code::kConflict);
   REQUIRE(operations.BeginPreflight(first.uuid));
@@ -65,7 +65,10 @@ TEST_CASE("AgentOperationStore: an operation is asked for, done and kept", "[hos
   REQUIRE(operations.Fail(first, "too late"));
   CHECK(StateOf(store, first) == State::kComplete);
 
+  REQUIRE(next().size() == 1);
+  CHECK(next()[0].uuid == second.uuid);
   REQUIRE(operations.Fail(second, "because"));
+  CHECK(next().empty());
   CHECK(operations.Find(second.uuid)->error_message == "because");
   CHECK(operations.List(id, /*all=*/false)->empty());
   CHECK(operations.List(id, /*all=*/true)->size() == 2);
@@ -97,6 +100,18 @@ TEST_CASE("AgentOperationStore: an instance has so many waiting and no more", "[
     REQUIRE(store.agent_operations.Create(id, kList));
   }
   CHECK(store.agent_operations.Create(id, kList).error().code == Code::kNoCapacity);
+}
+
+TEST_CASE("AgentOperationStore: of those that have ended so many are kept", "[host]") {
+  TestStore store;
+  const InstanceId id = MakeReady(store);
+  const auto ask = [&] { return store.agent_operations.Create(id, kList).value(); };
+  const AgentOperation waiting = ask(), first = ask();
+  REQUIRE(store.agent_operations.Fail(first, "because"));
+  for (int i = 0; i < 200; ++i) REQUIRE(store.agent_operations.Fail(ask(), "because"));
+  CHECK(store.agent_operations.Find(first.uuid).error().code == Code::kNotFound);
+  CHECK(store.agent_operations.Find(waiting.uuid));
+  CHECK(store.agent_operations.List(id, /*all=*/true)->size() <= 202);
 }
 
 TEST_CASE("AgentOperationStore: with its instance all that it was asked ends", "[host]") {
