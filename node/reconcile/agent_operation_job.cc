@@ -65,6 +65,9 @@ Result<std::filesystem::path> AgentOperationJob::Bring(const BlobId& id,
   const auto found = TRY(store_.blobs.List({.uuid = id}));
   if (found.empty()) return sf::Fail(Code::kNotFound, "blob {} not found", id);
   const Blob& blob = found[0].blob;
+  if (static_cast<std::uint64_t>(blob.size) > settings_.most_bytes) {
+    return sf::Fail(Code::kTooLarge, "blob {} has more than {} bytes", id, settings_.most_bytes);
+  }
   if (auto path = blobs_.Find(blob.sha256)) return *std::move(path);
   if (static_cast<std::uint64_t>(blob.size) > TRY(Room())) {
     return sf::Fail(Code::kNoCapacity, "node {} has no room for the {} bytes of blob {}",

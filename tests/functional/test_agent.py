@@ -3,21 +3,16 @@
 host them. The guest is a real one, with an agent of its own (tests/guests/agent.cc)."""
 
 import hashlib
-import json
 import os
-import socket
 import stat
 import subprocess
 import tempfile
-import threading
 import time
 
 import disk_images
 from case import guest
 from cluster import BUILD, cluster, wait_for
 from three_nodes import ThreeNodes
-
-READY = {"state": "created", "agent_state": "ready"}
 
 
 class Agent(ThreeNodes):
@@ -141,6 +136,11 @@ class Agent(ThreeNodes):
         blob = self.upload(b"x" * 4096)
         failed = self.ended(self.ask("put", blob_uuid=blob, path="/none/x", mode=420), ["error"])
         self.assertEqual("put-blob: cannot write /none/x", failed["error_message"])
+        disk = self.asked.call("POST", f"/instances/{self.uuid}/snapshot")["vda"]["blob_uuid"]
+        wait_for(lambda: self.third.call("GET", f"/instances/{self.uuid}/snapshot")[0]["state"]
+                 == "created", 60, "there is a blob larger than an upload", self.nodes[0].tail)
+        failed = self.ended(self.ask("put", blob_uuid=disk, path="/tmp/x", mode=420), ["error"])
+        self.assertRegex(failed["error_message"], "has more than 4194304 bytes")
         large = self.ended(self.ask("execute", command_line="head -c 5242880 /dev/zero >/tmp/big"))
         self.assertEqual(0, large["results"]["0"]["return-code"])
         failed = self.ended(self.ask("get", path="/tmp/big"), ["error"])

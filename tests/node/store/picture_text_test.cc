@@ -30,6 +30,7 @@ Picture Everything() {
   instance.state = InstanceState::kError;
   instance.lost_from = InstanceState::kCreated;
   instance.error_message = "\xff is no UTF-8";
+  instance.agent = {"ready", 1700000000.25, 1200};
   instance.created_at = 1700000000.123456;
   Network network;
   network.uuid = NetworkId("n1");
@@ -61,6 +62,7 @@ TEST_CASE("Picture: what was remembered comes back whole") {
   CHECK_FALSE(instance.spec.disks.at(0).bus);
   CHECK(instance.lost_from == InstanceState::kCreated);
   CHECK(instance.interfaces.at(0).ipv4 == "10.0.0.2");
+  CHECK(instance.agent == AgentFacts{"ready", 1700000000.25, 1200});
   CHECK(instance.created_at == 1700000000.123456);
   CHECK(back.networks.at(NetworkId("n1"))->vni == 77);
   CHECK(back.networks.at(NetworkId("n1"))->routed.at(1) == "192.0.2.9");
