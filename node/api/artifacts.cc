@@ -24,6 +24,7 @@ constexpr std::int64_t kMostVersions = 1000;
 Result<Response> Artifacts::List(const Call& call) {
   store::ArtifactFilter filter;
   if (!call.caller.IsAdmin()) filter.visible_to = call.caller.Managed();
+  if (const auto node = TRY(Fields(call.body).NonEmpty("node"))) filter.on = NodeId(*node);
   return Json(ViewAll(TRY(store_.artifacts.List(filter))));
 }
 

@@ -174,6 +174,12 @@ Result<std::vector<Artifact>> ArtifactStore::List(const ArtifactFilter& filter) 
     where += " AND a.url_hash = SHA2(?, 256)";
     values.emplace_back(*filter.source_url);
   }
+  if (filter.on) {
+    where +=
+        " AND EXISTS (SELECT 1 FROM artifact_versions h JOIN blob_locations l"
+        " ON l.blob_uuid = h.blob_uuid WHERE h.artifact_uuid = a.uuid AND l.node = ?)";
+    values.emplace_back(filter.on->value);
+  }
   return database_.OnOneConnection<std::vector<Artifact>>(
       [&](Session& session) { return Select(session, where, values); });
 }
@@ -334,7 +340,7 @@ Result<void> ArtifactStore::DeleteVersion(const ArtifactId& id, std::int64_t ind
     TRY(session.Query("SELECT 1 FROM artifacts WHERE uuid = ? FOR UPDATE", id));
     const auto gone = TRY(session.Execute(
         "DELETE FROM artifact_versions WHERE artifact_uuid = ? AND version_index = ?", id, index));
-    if (gone == 0) return Fail(Code::kNotFound, "artifact {} has no version {}", id, index);
+    if (gone == 0) return Fail(Code::kNotFound, "version {} of artifact {} not found", index, id);
     TRY(events_.Add(session, {.object_type = "artifact",
                               .object = id.value,
                               .message = fmt::format("version {} deleted", index)}));

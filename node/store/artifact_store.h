@@ -25,6 +25,7 @@ struct ArtifactFilter {
   std::vector<NamespaceId> visible_to = {};  ///< their own and shared ones; empty: all
   std::optional<ArtifactId> uuid = {};       ///< in whatever state
   std::optional<std::string> source_url = {};
+  std::optional<NodeId> on = {};  ///< with a version whose bytes are on this node
 };
 
 /// A blob as the newest version of an artifact.

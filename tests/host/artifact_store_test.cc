@@ -69,6 +69,16 @@ TEST_CASE("ArtifactStore: a namespace sees its own and the shared ones", "[host]
   CHECK(visible->at(1).uuid == shared);
   CHECK(store.artifacts.List({.source_url = "http://a/s"})->size() == 1);
   CHECK(store.artifacts.List({.visible_to = {store.web}, .source_url = "http://a/p"})->empty());
+
+  store.Fetched('a');
+  CHECK(store.artifacts.List({.on = store.n1})->empty());
+  const store::HeldFiles files{.cached = {{std::string(64, 'a'), {100, ""}}}, .stored = {}};
+  REQUIRE(store.blobs.RecordHeld(store.n1, [&] { return Result<store::HeldFiles>(files); }));
+  const auto here = store.artifacts.List({.on = store.n1});
+  REQUIRE(here->size() == 1);
+  CHECK(here->at(0).uuid == own);
+  CHECK(here->at(0).versions.size() == 1);
+  CHECK(store.artifacts.List({.on = NodeId("n2")})->empty());
 }
 
 TEST_CASE("ArtifactStore: other bytes are a new version, the oldest ones go", "[host]") {
