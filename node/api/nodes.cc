@@ -11,6 +11,27 @@ namespace sf::api {
 
 using nlohmann::json;
 
+namespace {
+
+/// What a node has and instances take of it, as the event that clients look for. No row is written
+/// for it: the node's own says it, and is as new as its last heartbeat.
+Event ResourcesOf(const NodeRecord& node) {
+  return {.object_type = "node",
+          .object = node.name.value,
+          .type = "resources",
+          .message = "resources",
+          .extra = {{"cpus_limit", node.limit.cpus},
+                    {"cpus_used", node.used.cpus},
+                    {"memory_mb_limit", node.limit.memory_mb},
+                    {"memory_mb_used", node.used.memory_mb},
+                    {"disk_gb_limit", node.limit.disk_gb},
+                    {"disk_gb_used", node.used.disk_gb}},
+          .node = node.name.value,
+          .timestamp = node.last_seen};
+}
+
+}  // namespace
+
 Result<Response> Nodes::List(const Call& call) {
   const auto cluster = cluster_();
   json list = json::array();
@@ -72,7 +93,11 @@ Result<Response> Nodes::Locks(const Call&) {
 }
 
 Result<Response> Nodes::Events(const Call& call) {
-  return EventsOf(store_.events, call, "node", TRY(Find(call)).name.value);
+  const NodeRecord node = TRY(Find(call));
+  if (TRY(Fields(call.body).NonEmpty("event_type")) == "resources") {
+    return FromRows(call, json::array({View(ResourcesOf(node))}));
+  }
+  return EventsOf(store_.events, call, "node", node.name.value);
 }
 
 Result<Response> Nodes::Metadata(const Call& call) {
