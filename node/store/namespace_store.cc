@@ -100,10 +100,14 @@ Result<Namespace> NamespaceStore::Find(const NamespaceId& name) const {
   return ToNamespace(rows.front());
 }
 
-Result<std::vector<Namespace>> NamespaceStore::List() const {
-  static const std::string kSql =
-      std::string(kSelect) + " WHERE n.state = 'created' GROUP BY n.name ORDER BY n.name";
-  const auto rows = TRY(database_.Query(kSql));
+Result<std::vector<Namespace>> NamespaceStore::List(const std::vector<NamespaceId>& among) const {
+  std::vector<Parameter> values;
+  std::string where = " WHERE n.state = 'created'";
+  if (!among.empty()) where += " AND " + AnyOf("n.name", among, values);
+  const auto rows = TRY(database_.OnOneConnection<std::vector<Row>>([&](Session& session) {
+    return session.QueryBound(std::string(kSelect) + where + " GROUP BY n.name ORDER BY n.name",
+                              values);
+  }));
   std::vector<Namespace> spaces;
   spaces.reserve(rows.size());
   for (const Row& row : rows) spaces.push_back(ToNamespace(row));

@@ -95,6 +95,8 @@ TEST_CASE("NamespaceStore: the living keep their namespace", "[host]") {
   CHECK(store.namespaces.Delete(store.web));
   CHECK(store.namespaces.List()->size() == 1);
   CHECK(store.namespaces.List()->at(0).name == kSystemNamespace);
+  CHECK(store.namespaces.List({kSystemNamespace, NamespaceId("other")})->size() == 1);
+  CHECK(store.namespaces.List({NamespaceId("other")})->empty());
 }
 
 // They stayed: failed instances with their ports, versions that kept their blobs for ever.
