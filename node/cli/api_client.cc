@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cli/api_client.h"
 
+#include <limits>
 #include <thread>
 
 namespace sf::cli {
@@ -10,6 +11,7 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxAnswer = std::size_t{256} << 20;
+constexpr std::size_t kMaxRefusal = 64 * 1024;
 constexpr std::size_t kMaxQuoted = 200;  // Of an answer that is not in the API's shape.
 constexpr auto kTooEarlyInterval = 1s;
 
@@ -80,6 +82,35 @@ ApiClient::Content ApiClient::ToContent(const json& body) {
 
 Result<std::string> ApiClient::Give(std::string_view path, std::string bytes) {
   return CallOnce("POST", path, {"application/octet-stream", std::move(bytes)});
+}
+
+Result<void> ApiClient::Fetch(std::string_view path, const HttpClient::Sink& sink) {
+  if (token_.empty()) TRY(LogIn());
+  HttpDownload download;
+  download.url = settings_.url + std::string(path);
+  download.headers = {{"Authorization", "Bearer " + token_}};
+  download.redirects = 0;
+  download.max_bytes = std::numeric_limits<std::uint64_t>::max();
+  download.through_proxy = false;
+  download.trust = {.authorities = settings_.authorities, .also_system = true};
+  HttpResponse refused;
+  const auto read = [&](std::string_view bytes) -> Result<void> {
+    if (refused.head.status == 200) return sink(bytes);
+    if (refused.body.size() < kMaxRefusal) refused.body += bytes;
+    return {};
+  };
+  auto done = http_.Download(
+      download,
+      [&refused](const HttpHead& head) {
+        refused.head = head;
+        return true;
+      },
+      read);
+  if (refused.head.status != 0 && refused.head.status != 200) {
+    return Refusal(settings_.url, refused);
+  }
+  if (!done) return tl::unexpected(std::move(done).error());
+  return {};
 }
 
 Result<std::string> ApiClient::CallOnce(std::string_view method, std::string_view path,

@@ -30,6 +30,8 @@ class ApiClient {
 
   /// POSTs bytes as they are.
   Result<std::string> Give(std::string_view path, std::string bytes);
+  /// GETs bytes of any length, piece by piece.
+  Result<void> Fetch(std::string_view path, const HttpClient::Sink& sink);
 
   std::chrono::seconds patience() const { return settings_.patience; }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "node/cli/download.h"
 #include "node/cli/upload.h"
 #include "node/cli/verb.h"
 
@@ -37,10 +38,35 @@ Verb UploadVerb() {
   return verb;
 }
 
+Verb DownloadVerb() {
+  Verb verb =
+      MakeVerb("download", "GET", "/artifacts/{artifact}",
+               "Write the bytes of its newest version to a file that is not there yet.",
+               "download UUID disk.qcow2", Nothing(), {kArtifact, {"destination", "the file"}});
+  verb.follow = &DownloadBlob;
+  return verb;
+}
+
+std::vector<Verb> VersionVerbs() {
+  return {MakeVerb("versions", "GET", "/artifacts/{artifact}/versions",
+                   "List its versions, the oldest first.", "versions UUID",
+                   Table({{"VERSION", "/index"},
+                          {"BLOB", "/uuid"},
+                          {"BYTES", "/size"},
+                          {"INSTANCES", "/instances"}}),
+                   {kArtifact}),
+          MakeVerb("max-versions", "POST", "/artifacts/{artifact}/versions",
+                   "Keep so many of its versions from now on.", "max-versions UUID 5", Nothing(),
+                   {kArtifact, {"number", "at least 1", "max_versions", Type::kNumber}}),
+          MakeVerb("delete-version", "DELETE", "/artifacts/{artifact}/versions/{version}",
+                   "Delete one version; with its last one it is gone itself.",
+                   "delete-version UUID 1", Nothing(), {kArtifact, {"version", "its number"}})};
+}
+
 }  // namespace
 
 Noun ArtifactNoun() {
-  return {
+  Noun noun{
       "artifact",
       "Images",
       "/artifacts",
@@ -50,7 +76,8 @@ Noun ArtifactNoun() {
                        {"NAMESPACE", "/namespace"},
                        {"VERSION", "/index"},
                        {"STATE", "/state"},
-                       {"SOURCE", "/source_url"}})),
+                       {"SOURCE", "/source_url"}}),
+                {{"-n,--node", "only those that are on this node", "node"}}),
        MakeVerb("show", "GET", "/artifacts/{artifact}", "Show an image.", "show UUID",
                 ArtifactRecord(), {kArtifact}),
        MakeVerb("cache", "POST", "/artifacts",
@@ -59,12 +86,23 @@ Noun ArtifactNoun() {
                 {{"url", "where it is", "url"},
                  {"--shared", "with all namespaces; for administrators", "shared", Type::kSwitch},
                  NamespaceFlag()}),
-       UploadVerb(),
+       UploadVerb(), DownloadVerb(),
        MakeVerb("delete", "DELETE", "/artifacts/{artifact}", "Delete an image.", "delete UUID",
                 Nothing(), {kArtifact}),
        MakeVerb("delete-all", "DELETE", "/artifacts", "Delete all images of the namespace.",
                 "delete-all --confirm", Lines(), {ConfirmFlag(), NamespaceFlag()}),
-       EventsVerb("artifact", "/artifacts/{artifact}/events", "events UUID")}};
+       MakeVerb("share", "POST", "/artifacts/{artifact}/share",
+                "Let all namespaces use it; for administrators.", "share UUID", Nothing(),
+                {kArtifact}),
+       MakeVerb("unshare", "POST", "/artifacts/{artifact}/unshare", "Let them no longer.",
+                "unshare UUID", Nothing(), {kArtifact}),
+       EventsVerb("artifact", "/artifacts/{artifact}/events", "events UUID"),
+       SetMetadataVerb("artifact", "/artifacts/{artifact}/metadata/{key}",
+                       "set-metadata UUID owner ops"),
+       DeleteMetadataVerb("artifact", "/artifacts/{artifact}/metadata/{key}",
+                          "delete-metadata UUID owner")}};
+  for (const Verb& verb : VersionVerbs()) noun.verbs.push_back(verb);
+  return noun;
 }
 
 }  // namespace sf::cli

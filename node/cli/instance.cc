@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cli/agent.h"
+#include "node/cli/api_client.h"
 #include "node/cli/instance_request.h"
 #include "node/cli/verb.h"
+#include "node/cli/viewer.h"
 
 namespace sf::cli {
 namespace {
+
+using nlohmann::json;
 
 const Parameter kInstance = {"instance", "its name or UUID"};
 
@@ -95,23 +99,60 @@ View SnapshotTable() {
                 {"ERROR", "/error_message"}});
 }
 
-std::vector<Verb> CopyVerbs() {
+Result<void> CheckLabel(ApiClient& client, const Arguments& given, json& /*body*/) {
+  if (!Has(given, "label") && Has(given, "delete-snapshot-after-label")) {
+    return Fail(Code::kInvalid, "--delete-snapshot-after-label needs a --label");
+  }
+  if (!Has(given, "label") || client.patience().count() > 0) return {};
+  return Fail(Code::kInvalid, "a label can be given when the snapshot is there: wait for it");
+}
+
+/// `answer` names the snapshots, by device. Several have one name to share: the first has it.
+Result<void> LabelSnapshot(ApiClient& client, const Arguments& given, const std::string& answer) {
+  if (!Has(given, "label")) return {};
+  const json snapshots = json::parse(answer, nullptr, false);
+  if (!snapshots.is_object() || snapshots.empty()) return {};
+  const json& first = snapshots.front();
+  TRY(client.Call("POST", PathOf({"POST", "/label/{label}"}, given),
+                  {{"blob_uuid", TextAt(first, "blob_uuid")}}));
+  if (!Has(given, "delete-snapshot-after-label")) return {};
+  TRY(client.Call("DELETE", "/artifacts/" + TextAt(first, "artifact_uuid")));
+  return {};
+}
+
+Verb SnapshotVerb() {
   constexpr std::string_view kPath = "/instances/{instance}/snapshot";
-  Verb take = MakeVerb("snapshot", "POST", kPath,
-                       "Copy its first disk, as it is now, wait until that is done, and list its "
-                       "snapshots.",
-                       "snapshot web1 --all", SnapshotTable(),
-                       {kInstance,
-                        {"-a,--all", "all its disks", "all", Type::kSwitch},
-                        {"-d,--device", "this disk: vda, vdc, ...", "device"}});
+  Verb take = MakeVerb(
+      "snapshot", "POST", kPath,
+      "Copy its first disk, as it is now, wait until that is done, and list its "
+      "snapshots.",
+      "snapshot web1 --all", SnapshotTable(),
+      {kInstance,
+       {"-a,--all", "all its disks", "all", Type::kSwitch},
+       {"-d,--device", "this disk: vda, vdc, ...", "device"},
+       {"-l,--label", "give the copy (of the first disk) this name"},
+       {"--delete-snapshot-after-label", "and keep it by that name only", {}, Type::kSwitch},
+       {"--thin", "understood, and makes no difference here", "thin", Type::kSwitch}});
   take.calls.front().until = Until::kSnapshots;
   take.calls.push_back({"GET", kPath});
+  take.prepare = &CheckLabel;
+  take.follow = &LabelSnapshot;
+  return take;
+}
+
+std::vector<Verb> CopyVerbs() {
+  constexpr std::string_view kPath = "/instances/{instance}/snapshot";
   Verb screenshot =
       MakeVerb("screenshot", "GET", "/instances/{instance}/screenshot",
                "Print its screen, as a PNG.", "screenshot web1 > web1.png", RawText(), {kInstance});
   screenshot.calls.push_back({"GET", "/blobs/{answer}/data"});
+  Verb viewer = MakeVerb("vdiconsole", "GET", "/instances/{instance}/vdiconsolehelper",
+                         "Show its screen: starts remote-viewer, and waits until it is closed.",
+                         "vdiconsole web1", Nothing(), {kInstance});
+  viewer.prepare = &FindViewer;
+  viewer.follow = &OpenViewer;
   return {
-      take,
+      SnapshotVerb(), viewer,
       MakeVerb("snapshots", "GET", kPath, "List its snapshots, the oldest first.", "snapshots web1",
                SnapshotTable(), {kInstance}),
       screenshot,

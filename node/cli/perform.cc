@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "node/cli/progress.h"
 
@@ -135,11 +136,15 @@ Result<void> Perform(ApiClient& client, const Verb& verb, const Arguments& argum
   json sent = body;
   if (verb.prepare != nullptr) TRY(verb.prepare(client, arguments, sent));
   Arguments known = arguments;
+  bool first = true;
   for (const Call& call : verb.calls) {
     const std::string path = PathOf(call, known);
     answer = TRY(client.Call(call.method, path, sent));
     waited = WaitForAll(client, call, path, answer);
     if (!waited) break;
+    if (std::exchange(first, false) && verb.follow != nullptr) {
+      TRY(verb.follow(client, arguments, answer));
+    }
     if (const json text = json::parse(answer, nullptr, false); text.is_string()) {
       known["answer"] = {text.get<std::string>()};
     }

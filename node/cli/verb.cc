@@ -60,8 +60,8 @@ const std::vector<std::string>& All(const Arguments& arguments, std::string_view
 
 const std::vector<Noun>& Nouns() {
   static const std::vector<Noun> nouns = {InstanceNoun(),  NetworkNoun(),  InterfaceNoun(),
-                                          NamespaceNoun(), ArtifactNoun(), LabelNoun(),
-                                          NodeNoun()};
+                                          NamespaceNoun(), ArtifactNoun(), BlobNoun(),
+                                          LabelNoun(),     NodeNoun()};
   return nouns;
 }
 

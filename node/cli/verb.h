@@ -62,6 +62,7 @@ struct Verb {
   using BodyOf = Result<nlohmann::json> (*)(const Arguments&);
   using Prepare = Result<void> (*)(ApiClient&, const Arguments&, nlohmann::json& body);
   using Run = Result<std::string> (*)(ApiClient&, const Arguments&, Style);
+  using Follow = Result<void> (*)(ApiClient&, const Arguments&, const std::string& answer);
 
   std::string_view name;
   std::vector<Call> calls;
@@ -72,6 +73,7 @@ struct Verb {
   BodyOf body = nullptr;      ///< adds to what parameters with a field have become
   Prepare prepare = nullptr;  ///< what has to be done before the calls; adds to the body, too
   Run run = nullptr;  ///< does it all by itself, `calls` being for show; gives what is printed
+  Follow follow = nullptr;    ///< what the first call's answer is for, once it has come so far
 };
 
 /// What the verbs of one noun have in common: the word, and where its objects are.
@@ -87,6 +89,7 @@ Noun NetworkNoun();
 Noun InterfaceNoun();
 Noun NamespaceNoun();
 Noun ArtifactNoun();
+Noun BlobNoun();
 Noun LabelNoun();
 Noun NodeNoun();
 const std::vector<Noun>& Nouns();

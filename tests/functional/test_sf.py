@@ -59,6 +59,73 @@ class CommandLine(NodeTest):
         self.fails(NOT_FOUND, "label", "show", "gold")
         self.fails(USAGE, "artifact", "upload", "/nonexistent", "x")
 
+    def test_what_is_there_is_downloaded_and_versions_are_kept_shown_and_deleted(self):
+        data = disk_images.raw(b"down by sf")
+        url = self.offer("down", data)
+        uuid = self.client.call("POST", "/artifacts", {"url": url})["uuid"]
+        blob = self.client.wait(uuid, "created", kind="artifacts")["blob_uuid"]
+        with tempfile.TemporaryDirectory() as folder:
+            for number, noun_and_uuid in enumerate((("artifact", uuid), ("blob", blob))):
+                noun, ref = noun_and_uuid
+                path = pathlib.Path(folder) / str(number)
+                self.sf(noun, "download", ref, str(path))
+                self.assertEqual(self.client.request("GET", f"/blobs/{blob}/data").data,
+                                 path.read_bytes())
+                self.assertIn("is there already",
+                              self.fails(USAGE, noun, "download", ref, str(path)))
+            nothing = pathlib.Path(folder) / "nothing"
+            self.fails(NOT_FOUND, "artifact", "download", "no-such", str(nothing))
+            self.assertFalse(nothing.exists())
+        self.assertIn(blob, self.sf("artifact", "versions", uuid))
+        self.sf("artifact", "max-versions", uuid, "1")
+        self.fails(USAGE, "artifact", "max-versions", uuid, "many")
+        self.sf("artifact", "set-metadata", uuid, "owner", "ops")
+        self.sf("artifact", "delete-metadata", uuid, "owner")
+        self.assertIn(uuid, self.sf("artifact", "list", "--node", self.node.name))
+        self.assertNotIn(uuid, self.sf("artifact", "list", "--node", "nobody"))
+        self.assertRegex(self.sf("blob", "show", blob), rf"(?m)^On: +{self.node.name}$")
+        self.sf("blob", "set-metadata", blob, "owner", "ops")
+        self.sf("blob", "delete-metadata", blob, "owner")
+        self.assertIn(blob, self.sf("blob", "list", "-n", self.node.name, client=self.admin))
+        self.fails(NOT_ALLOWED, "blob", "list")
+        self.fails(REFUSED, "artifact", "share", uuid)
+        self.fails(REFUSED, "artifact", "unshare", uuid)
+        self.sf("artifact", "delete-version", uuid, "1")
+        self.assertEqual("deleted", self.client.call("GET", f"/artifacts/{uuid}")["state"])
+
+    def test_a_snapshot_gets_a_label_and_is_kept_by_it_alone(self):
+        uuid = self.client.create("labelled", self.empty)["uuid"]
+        self.client.wait(uuid, "created")
+        take = ("instance", "snapshot", "labelled")
+        self.fails(USAGE, *take, "--delete-snapshot-after-label")
+        self.fails(USAGE, "--async", "continue", *take, "--label", "early")
+        self.sf(*take, "--label", "first")
+        self.assertEqual(1, len(self.client.call("GET", f"/instances/{uuid}/snapshot")))
+        blob = self.client.call("GET", "/label/first")["blob_uuid"]
+        self.assertIn(blob, self.sf("instance", "snapshots", "labelled"))
+        self.sf(*take, "-l", f"{self.client.namespace}/second", "--delete-snapshot-after-label",
+                "--thin")
+        self.assertEqual([], self.client.call("GET", f"/instances/{uuid}/snapshot"))
+        self.client.call("GET", "/label/second")
+        self.client.delete(uuid)
+
+    def test_a_screen_is_opened_by_remote_viewer_and_only_where_that_is(self):
+        uuid = self.client.create("seen", self.empty)["uuid"]
+        self.client.wait(uuid, "created")
+        self.assertIn("is not installed", self.fails(REFUSED, "instance", "vdiconsole", "seen",
+                                                     PATH="/nonexistent"))
+        with tempfile.TemporaryDirectory() as folder:
+            viewer, seen = pathlib.Path(folder) / "remote-viewer", pathlib.Path(folder) / "seen"
+            viewer.write_text(f'#!/bin/sh\nstat -c "%a" "$1" >{seen}; cat "$1" >>{seen}\n')
+            viewer.chmod(0o755)
+            self.sf("instance", "vdiconsole", "seen", PATH=f"{folder}:/bin", TMPDIR=folder)
+            self.assertRegex(seen.read_text(), r"\A600\n\[virt-viewer\]\n(.*\n)*password=\S+\n")
+            self.assertEqual([], list(pathlib.Path(folder).glob("*.vv")))
+            viewer.write_text("#!/bin/sh\nexit 3\n")
+            self.assertIn("ended badly", self.fails(REFUSED, "instance", "vdiconsole", "seen",
+                                                    PATH=f"{folder}:/bin"))
+        self.client.delete(uuid)
+
     def test_the_day_that_the_readme_tells(self):
         text = (ROOT / "README.md").read_text()
         block = re.search(r"## The command line\n(?:(?!    ).*\n)*((?:    .*\n)+)", text)
@@ -216,6 +283,15 @@ class CommandLine(NodeTest):
         self.assertIn("process_cpu_fraction_sf-node",
                       self.sf("node", "processes", self.node.name, client=self.admin))
         self.assertRegex(self.sf("node", "list", client=self.admin), r"\nh1 +\S+ +created ")
+        self.assertRegex(self.sf("node", "resources", "h1", client=self.admin), r"\nh1( +\d+){6}\n")
+        self.sf("node", "cpuhogs", "-t", "1000", client=self.admin)
+        self.assertRegex(self.fails(REFUSED, "node", "cpuhogs", "-t", "-1", client=self.admin),
+                         r"sf-node on node h1 takes \d+\.\d\d of a CPU")
+        self.assertNotIn("sf-node on", self.run_sf("node", "cpuhogs", "-t", "-1", "-i", "sf-node",
+                                                   client=self.admin).stderr)
+        self.fails(USAGE, "node", "cpuhogs", "-t", "much", client=self.admin)
+        self.fails(NOT_FOUND, "node", "delete", "nobody", client=self.admin)
+        self.sf("node", "events", "h1", "-t", "audit", "-l", "1", client=self.admin)
         self.assertRegex(self.sf("node", "show", "h1", client=self.admin), r"Name: +h1\n")
 
     def test_a_shell_completes_words_and_names(self):
@@ -228,7 +304,7 @@ class CommandLine(NodeTest):
         self.sf("network", "delete", "front-door")
 
     def test_every_verb_explains_itself(self):
-        for noun in ("instance", "network", "interface", "namespace", "artifact", "node"):
+        for noun in ("instance", "network", "interface", "namespace", "artifact", "blob", "label", "node"):
             listed = self.sf(noun, "--help").partition("Subcommands:")[2]
             verbs = re.findall(r"^  ([a-z-]+)  ", listed, re.M)
             self.assertGreater(len(verbs), 2, listed)

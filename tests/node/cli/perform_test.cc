@@ -87,6 +87,45 @@ TEST_CASE("ApiClient: too early is asked again until patience ends") {
   CHECK(session.server.Requests("/x").size() == 2);
 }
 
+TEST_CASE("ApiClient: bytes come piece by piece, and a refusal is none of them") {
+  Session session;
+  session.server.Put("/blob", {.body = std::string(100'000, 'x')});
+  session.server.Put("/gone", Refusal(404, "blob not found"));
+  ApiClient client = session.Client();
+  std::size_t count = 0;
+  const auto sink = [&](std::string_view bytes) -> Result<void> {
+    count += bytes.size();
+    return {};
+  };
+  REQUIRE(client.Fetch("/blob", sink));
+  CHECK(count == 100'000);
+  const auto gone = client.Fetch("/gone", sink);
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error().message == "blob not found");
+  CHECK(ExitCodeOf(gone.error().code) == 3);
+  CHECK(count == 100'000);
+}
+
+TEST_CASE("Perform: what the first answer is for is done before the next call") {
+  Session session;
+  session.server.Put("/first", {.body = R"("done")"});
+  session.server.Put("/second", {.body = R"(["shown"])"});
+  Verb verb = {.name = "v",
+               .calls = {{"GET", "/first"}, {"GET", "/second"}},
+               .help = "",
+               .example = "",
+               .view = Lines()};
+  verb.follow = [](ApiClient&, const Arguments&, const std::string& answer) -> Result<void> {
+    return Fail(Code::kConflict, "{} is refused", answer);
+  };
+  ApiClient client = session.Client();
+  const auto done =
+      Perform(client, verb, {}, json(), Style::kPretty, [](const std::string&) { FAIL("shown"); });
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message == R"("done" is refused)");
+  CHECK(session.server.Requests("/second").empty());
+}
+
 /// Makes `instance create` against a server whose GET shows `state`, and returns what was printed.
 Result<std::string> Create(Session& session, const json& shown, std::chrono::seconds patience) {
   session.server.Put("/instances", {.body = R"({"uuid":"u","name":"web1","state":"initial"})"});
