@@ -5,6 +5,7 @@
 
 #include "node/store/instance_store.h"
 #include "node/store/metadata.h"
+#include "node/store/node_rows.h"
 #include "node/store/role_store.h"
 
 namespace sf::store {
@@ -12,14 +13,16 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kSelect =
-    "SELECT n.name, n.ip, n.fqdn, n.zone, n.software, n.state, n.heartbeat,"
-    " n.cpu_limit, n.memory_limit_mb, n.disk_limit_gb," +
-    std::string(kRoomTaken) +
-    ", n.gossip_port, n.key_ring, UNIX_TIMESTAMP(NOW(6)) - n.heartbeat, n.metadata"
-    " FROM nodes n LEFT JOIN instances i ON i.node = n.name AND " +
-    std::string(kTakesRoom) +
-    " WHERE n.state <> 'deleted' AND (? = '' OR n.name = ?) GROUP BY n.name ORDER BY n.name";
+/// Of one node, or of all if its name is empty.
+std::string Select(bool with_use) {
+  return fmt::format(
+      "SELECT n.name, n.ip, n.fqdn, n.zone, n.software, n.state, n.heartbeat,"
+      " n.cpu_limit, n.memory_limit_mb, n.disk_limit_gb,{}, n.gossip_port, n.key_ring,"
+      " UNIX_TIMESTAMP(NOW(6)) - n.heartbeat, n.metadata FROM nodes n {}"
+      " WHERE n.state <> 'deleted' AND (? = '' OR n.name = ?) GROUP BY n.name ORDER BY n.name",
+      with_use ? kRoomTaken : " 0, 0, 0",
+      with_use ? fmt::format("LEFT JOIN instances i ON i.node = n.name AND {}", kTakesRoom) : "");
+}
 
 NodeRecord ToNode(const Row& row) {
   NodeRecord node;
@@ -108,7 +111,11 @@ Result<void> NodeStore::SetState(const NodeId& node, std::string_view state) {
 }
 
 Result<std::vector<NodeRecord>> NodeStore::List() const {
-  const auto rows = TRY(database_.Query(kSelect, "", ""));
+  return SelectNodes(database_, /*with_use=*/true);
+}
+
+Result<std::vector<NodeRecord>> SelectNodes(Database& database, bool with_use) {
+  const auto rows = TRY(database.Query(Select(with_use), "", ""));
   std::vector<NodeRecord> nodes;
   nodes.reserve(rows.size());
   for (const Row& row : rows) nodes.push_back(ToNode(row));
@@ -116,7 +123,7 @@ Result<std::vector<NodeRecord>> NodeStore::List() const {
 }
 
 Result<NodeRecord> NodeStore::Find(const NodeId& node) const {
-  const auto rows = TRY(database_.Query(kSelect, node, node));
+  const auto rows = TRY(database_.Query(Select(/*with_use=*/true), node, node));
   if (rows.empty() || node.empty()) return Fail(Code::kNotFound, "node {} not found", node);
   return ToNode(rows.front());
 }

@@ -12,6 +12,16 @@ bool Fits(const std::optional<T>& wanted, const T& value) {
   return !wanted || *wanted == value;
 }
 
+/// Calls `visit` with the record that `uuid` names, if it does, or with all.
+template <class Map, class Visit>
+void ForEach(const Map& map, const std::optional<typename Map::key_type>& uuid, Visit visit) {
+  if (!uuid) {
+    for (const auto& [id, record] : map) visit(*record);
+  } else if (const auto named = map.find(*uuid); named != map.end()) {
+    visit(*named->second);
+  }
+}
+
 template <class Record>
 void SortByCreation(std::vector<Record>& records) {
   std::ranges::sort(records, [](const Record& a, const Record& b) {
@@ -23,38 +33,36 @@ void SortByCreation(std::vector<Record>& records) {
 
 std::vector<Instance> Picture::List(const InstanceFilter& filter) const {
   std::vector<Instance> found;
-  for (const auto& [uuid, instance] : instances) {
-    if (Fits(filter.uuid, uuid) && Fits(filter.name, instance->spec.name) &&
-        Fits(filter.name_space, instance->spec.name_space) && Fits(filter.node, instance->node)) {
-      found.push_back(*instance);
+  ForEach(instances, filter.uuid, [&](const Instance& instance) {
+    if (Fits(filter.name, instance.spec.name) &&
+        Fits(filter.name_space, instance.spec.name_space) && Fits(filter.node, instance.node)) {
+      found.push_back(instance);
     }
-  }
+  });
   SortByCreation(found);
   return found;
 }
 
 std::vector<Network> Picture::List(const NetworkFilter& filter) const {
   std::vector<Network> found;
-  for (const auto& [uuid, network] : networks) {
-    if (Fits(filter.uuid, uuid) && Fits(filter.name, network->name) &&
-        Fits(filter.name_space, network->name_space)) {
-      found.push_back(*network);
+  ForEach(networks, filter.uuid, [&](const Network& network) {
+    if (Fits(filter.name, network.name) && Fits(filter.name_space, network.name_space)) {
+      found.push_back(network);
     }
-  }
+  });
   SortByCreation(found);
   return found;
 }
 
 std::vector<Interface> Picture::List(const InterfaceFilter& filter) const {
   std::vector<Interface> found;
-  for (const auto& [uuid, instance] : instances) {
-    if (!Fits(filter.instance, uuid)) continue;
-    for (const Interface& interface : instance->interfaces) {
+  ForEach(instances, filter.instance, [&](const Instance& instance) {
+    for (const Interface& interface : instance.interfaces) {
       if (Fits(filter.uuid, interface.uuid) && Fits(filter.network, interface.network)) {
         found.push_back(interface);
       }
     }
-  }
+  });
   return found;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "node/store/node_rows.h"
+
 namespace sf::store {
 namespace {
 
@@ -52,6 +54,18 @@ void AddMissing(const Map& map, const std::set<std::string>& present, std::set<s
   }
 }
 
+/// The nodes anew, as those of `last` but for what their instances use, which is the same.
+Result<std::vector<NodeRecord>> RenewNodes(Database& database,
+                                           const std::vector<NodeRecord>& last) {
+  auto nodes = TRY(SelectNodes(database, /*with_use=*/false));
+  for (NodeRecord& node : nodes) {
+    const auto known = std::ranges::find(last, node.name, &NodeRecord::name);
+    if (known == last.end()) return SelectNodes(database, /*with_use=*/true);
+    node.used = known->used;
+  }
+  return nodes;
+}
+
 }  // namespace
 
 Result<Picture> PictureReader::Read(const Picture& last) {
@@ -71,7 +85,10 @@ Result<Picture> PictureReader::Read(const Picture& last) {
   TRY(RenewNetworks(objects.networks, picture));
   TRY(RenewKeys(objects.namespaces, picture));
   if (!objects.namespaces.empty()) picture.trusted_by = TRY(store_.namespaces.TrustedBy());
-  picture.nodes = TRY(store_.nodes.List());
+  // What they use changes with a row of an instance, and not without.
+  const bool same_use = !whole && objects.instances.empty();
+  picture.nodes = same_use ? TRY(RenewNodes(store_.database, last.nodes))
+                           : TRY(SelectNodes(store_.database, /*with_use=*/true));
   const bool same_nodes =
       std::ranges::equal(picture.nodes, last.nodes, {}, &NodeRecord::name, &NodeRecord::name);
   if (!objects.empty() || !same_nodes) ++picture.changes;

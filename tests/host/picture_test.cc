@@ -48,6 +48,17 @@ TEST_CASE("PictureReader: each change of a row is in the next picture", "[host]"
   REQUIRE(made.interfaces.size() == 1);
   CHECK(made.disks.size() == 1);
   CHECK(reader.picture.nodes.at(0).used.cpus == made.spec.cpus);
+  CHECK(reader.Read().nodes.at(0).used.cpus == made.spec.cpus);  // Nothing has changed.
+  REQUIRE(store.nodes.Register({.name = NodeId("n2"),
+                                .ip = "10.0.0.2",
+                                .fqdn = "n2",
+                                .zone = "z",
+                                .release = "1",
+                                .limit = {},
+                                .used = {}}));
+  REQUIRE(reader.Read().nodes.size() == 2);
+  CHECK(reader.picture.nodes.at(0).used.cpus == made.spec.cpus);
+  CHECK(reader.picture.nodes.at(1).used.cpus == 0);
 
   REQUIRE(store.instances.Claim(id));
   CHECK(reader.Read().instances.at(id)->state == InstanceState::kCreating);
@@ -62,6 +73,7 @@ TEST_CASE("PictureReader: each change of a row is in the next picture", "[host]"
 
   store.Delete(id);
   CHECK_FALSE(reader.Read().instances.contains(id));
+  CHECK(reader.picture.nodes.at(0).used.cpus == 0);
   CHECK_FALSE(reader.picture.networks.contains(network));
   const Picture before = reader.picture;
   CHECK(Same(before, reader.Read()));

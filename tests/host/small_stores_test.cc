@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "node/store/node_rows.h"
 #include "tests/host/test_store.h"
 
 namespace {
@@ -75,6 +76,10 @@ TEST_CASE("NodeStore: what instances use is summed up per node", "[host]") {
   CHECK(nodes[0].used.disk_gb == 4);
   CHECK(nodes[1].name == NodeId("n2"));
   CHECK(nodes[1].used.cpus == 0);
+  const auto bare = store::SelectNodes(store.database, /*with_use=*/false).value();
+  REQUIRE(bare.size() == 2);
+  CHECK(bare[0].used.cpus == 0);
+  CHECK(bare[0].limit.cpus == 8);
   CHECK(store.nodes.Find(store.n1)->used.cpus == 2);
   CHECK(store.nodes.Find(NodeId("n3")).error().code == Code::kNotFound);
   CHECK(store.nodes.Find(NodeId("")).error().code == Code::kNotFound);
