@@ -301,6 +301,11 @@ class CommandLine(NodeTest):
         done = subprocess.run(["bash", "-c", script], env=self.environment(), text=True,
                               capture_output=True, timeout=30)
         self.assertEqual(("front-door\n", ""), (done.stdout, done.stderr))
+        for words, completed in ((("bl",), "blob"), (("artifact", "dow"), "download"),
+                                 (("instance", "vdiconsole"), "vdiconsole\nvdiconsolefile"),
+                                 (("instance", "snapshot", "x", "--del"),
+                                  "--delete-snapshot-after-label"), (("node", "cpu"), "cpuhogs")):
+            self.assertEqual(f"{completed}\n", self.sf("complete", "--", *words))
         self.sf("network", "delete", "front-door")
 
     def test_every_verb_explains_itself(self):
