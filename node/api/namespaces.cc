@@ -84,7 +84,7 @@ Result<Namespace> Namespaces::Resolve(const Call& call) const {
 Result<Response> Namespaces::Show(const Call& call) {
   const NamespaceId name(call.names.at(0));
   if (!call.caller.Manages(name)) return Fail(Code::kNotFound, "namespace {:.63} not found", name);
-  // Also a deleted one, until it is reaped: a client that waits for its end reads that state.
+  // Also one that has just been deleted: a client that waits for its end reads that state.
   return Json(View(TRY(store_.namespaces.Find(name))));
 }
 

@@ -19,6 +19,10 @@ constexpr std::string_view kSelect =
     " FROM namespace_trust t WHERE t.namespace = n.name)"
     " FROM namespaces n LEFT JOIN namespace_keys k ON k.namespace = n.name";
 
+/// Seconds. Who waits for the end of one reads in them that it is there; an ansible task that comes
+/// later has to be told that there is none, or it takes it for a live one.
+constexpr double kDeletedIsShown = 10;
+
 template <class Name>
 std::vector<Name> SplitNames(const std::string& joined) {
   std::vector<Name> names;
@@ -94,8 +98,11 @@ Result<void> NamespaceStore::Create(const NamespaceId& name,
 }
 
 Result<Namespace> NamespaceStore::Find(const NamespaceId& name) const {
-  static const std::string kSql = std::string(kSelect) + " WHERE n.name = ? GROUP BY n.name";
-  const auto rows = TRY(database_.Query(kSql, name));
+  static const std::string kSql =
+      std::string(kSelect) +
+      " WHERE n.name = ? AND (n.state = 'created' OR n.updated_at > UNIX_TIMESTAMP(NOW(6)) - ?)"
+      " GROUP BY n.name";
+  const auto rows = TRY(database_.Query(kSql, name, kDeletedIsShown));
   if (rows.empty()) return Fail(Code::kNotFound, "namespace {} not found", name);
   return ToNamespace(rows.front());
 }

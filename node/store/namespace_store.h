@@ -22,7 +22,7 @@ class NamespaceStore {
 
   /// kConflict if a live one exists. A deleted one of that name begins anew.
   Result<void> Create(const NamespaceId& name, const std::optional<NamespaceKey>& key);
-  Result<Namespace> Find(const NamespaceId& name) const;  ///< kNotFound; also deleted ones
+  Result<Namespace> Find(const NamespaceId& name) const;  ///< kNotFound; just deleted is found
   /// Those of these names, or all; without deleted ones.
   Result<std::vector<Namespace>> List(const std::vector<NamespaceId>& among = {}) const;
   /// With its artifacts, and with its instances in error; kConflict while it has others, or

@@ -27,7 +27,7 @@ class Ansible(NodeTest):
         with self.assertRaises(Failed):
             self.by_admin.namespace_absent(name)
         path = f"/auth/namespaces/{name}"
-        wait_for(lambda: self.admin.request("GET", path).status == 404, 90, "it is forgotten")
+        wait_for(lambda: self.admin.request("GET", path).status == 404, 12, "it is forgotten")
         self.assertFalse(self.by_admin.namespace_absent(name))
         self.converges(self.by_admin.namespace_present, name)
         self.admin.call("DELETE", path)

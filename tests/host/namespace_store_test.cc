@@ -27,6 +27,8 @@ TEST_CASE("NamespaceStore: a name is taken once, and free again after deletion",
   CHECK(store.namespaces.Find(kLab)->state == "deleted");
   CHECK(store.namespaces.Keys(kLab).error().code == Code::kNotFound);
   CHECK(store.namespaces.PutKey(kLab, kKey).error().code == Code::kNotFound);
+  REQUIRE(store.database.Execute("UPDATE namespaces SET updated_at = updated_at - 11"));
+  CHECK(store.namespaces.Find(kLab).error().code == Code::kNotFound);
 
   REQUIRE(store.namespaces.Create(kLab, std::nullopt));
   const Namespace anew = store.namespaces.Find(kLab).value();
