@@ -42,14 +42,15 @@ Result<void> WriteTo(std::ofstream& file, const std::string& path, ApiClient& cl
                      const Wanted& wanted) {
   Progress progress(client);
   std::uint64_t done = 0;
-  TRY(client.Fetch(
-      fmt::format("/blobs/{}/data", wanted.blob), [&](std::string_view bytes) -> Result<void> {
-        file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-        done += bytes.size();
-        progress.ShowBytes("downloading " + path, done, wanted.bytes);
-        if (file) return {};
-        return Fail(Code::kInternal, "cannot write {}: {}", path, std::strerror(errno));
-      }));
+  TRY(client.Fetch(PathOf({"GET", "/blobs/{blob}/data"}, {{"blob", {wanted.blob}}}),
+                   [&](std::string_view bytes) -> Result<void> {
+                     file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+                     done += bytes.size();
+                     progress.ShowBytes("downloading " + path, done, wanted.bytes);
+                     if (file) return {};
+                     return Fail(Code::kInternal, "cannot write {}: {}", path,
+                                 std::strerror(errno));
+                   }));
   file.close();
   if (file) return {};
   return Fail(Code::kInternal, "cannot write {}: {}", path, std::strerror(errno));

@@ -116,7 +116,8 @@ Result<void> LabelSnapshot(ApiClient& client, const Arguments& given, const std:
   TRY(client.Call("POST", PathOf({"POST", "/label/{label}"}, given),
                   {{"blob_uuid", TextAt(first, "blob_uuid")}}));
   if (!Has(given, "delete-snapshot-after-label")) return {};
-  TRY(client.Call("DELETE", "/artifacts/" + TextAt(first, "artifact_uuid")));
+  TRY(client.Call("DELETE", PathOf({"DELETE", "/artifacts/{artifact}"},
+                                   {{"artifact", {TextAt(first, "artifact_uuid")}}})));
   return {};
 }
 

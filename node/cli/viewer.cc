@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -65,8 +66,18 @@ Result<void> OpenViewer(ApiClient& /*client*/, const Arguments& /*given*/,
   std::string path = file->path;
   std::string name = kViewer;
   char* const words[] = {name.data(), path.data(), nullptr};
+  // We ignore SIGPIPE, and it would, too.
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGPIPE);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setsigdefault(&attributes, &signals);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   pid_t process = 0;
-  if (const int error = ::posix_spawnp(&process, kViewer, nullptr, nullptr, words, environ)) {
+  const int error = ::posix_spawnp(&process, kViewer, nullptr, &attributes, words, environ);
+  ::posix_spawnattr_destroy(&attributes);
+  if (error != 0) {
     return Fail(Code::kInternal, "cannot start {}: {}", kViewer, std::strerror(error));
   }
   int status = 0;
