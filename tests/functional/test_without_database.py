@@ -79,6 +79,7 @@ class WithoutDatabase(ThreeNodes):
             "network": [{"network_uuid": cls.network, "address": ADDRESS}]})["uuid"]
         cls.host.client().wait_console(cls.guest, rf"TINY IP={ADDRESS}/24 .*via=dhcp", BOOT)
         client.wait(cls.guest, "created", 30)
+        cls.host.domain(cls.guest)  # By a name that the database tells once, while it is there.
 
     @classmethod
     def tearDownClass(cls):
