@@ -61,13 +61,13 @@ Result<void> WriteTo(std::ofstream& file, const std::string& path, ApiClient& cl
 Result<void> DownloadBlob(ApiClient& client, const Arguments& given, const std::string& answer) {
   const Wanted wanted = TRY(ReadAnswer(json::parse(answer, nullptr, false)));
   const std::string& path = Text(given, "destination");
-  if (std::filesystem::exists(path)) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) {
     return Fail(Code::kInvalid, "{} is there already", path);
   }
   std::ofstream file(path, std::ios::binary);
   if (!file) return Fail(Code::kInvalid, "cannot write {}: {}", path, std::strerror(errno));
   const auto written = WriteTo(file, path, client, wanted);
-  std::error_code ignored;
   if (!written) std::filesystem::remove(path, ignored);
   return written;
 }
