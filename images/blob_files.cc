@@ -88,6 +88,7 @@ std::optional<fs::path> BlobFiles::Find(const std::string& sha256) const {
 
 Result<std::map<std::string, std::int64_t>> BlobFiles::Files() const {
   std::map<std::string, std::int64_t> files;
+  const std::lock_guard lock(mutex_);
   std::error_code error;
   for (fs::directory_iterator entry(root_, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -100,6 +101,20 @@ Result<std::map<std::string, std::int64_t>> BlobFiles::Files() const {
     return Fail(Code::kInternal, "cannot list {}: {}", root_.string(), error.message());
   }
   return files;
+}
+
+Result<bool> BlobFiles::GiveUp(const std::string& sha256, std::chrono::seconds age,
+                               const std::function<Result<bool>()>& permit) {
+  const std::lock_guard lock(mutex_);
+  const fs::path path = root_ / sha256;
+  std::error_code error;
+  const auto kept = fs::last_write_time(path, error);
+  if (error || kept > fs::file_time_type::clock::now() - age) return false;
+  // An image in use may be the same file under another name.
+  if (fs::hard_link_count(path, error) > 1 || error || !TRY(permit())) return false;
+  fs::remove(path, error);
+  if (error) return Fail(Code::kInternal, "cannot remove {}: {}", path.string(), error.message());
+  return true;
 }
 
 Result<std::uint64_t> BlobFiles::Reap(const std::set<std::string>& needed,

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -55,13 +56,18 @@ class BlobFiles {
   /// The length of every file, by sha256.
   Result<std::map<std::string, std::int64_t>> Files() const;
 
+  /// Removes a file that was last kept longer ago than `age`, if that frees its bytes and `permit`
+  /// says so. Nobody lists or keeps files meanwhile: what `permit` writes down of it is true.
+  Result<bool> GiveUp(const std::string& sha256, std::chrono::seconds age,
+                      const std::function<Result<bool>()>& permit);
+
   /// Removes what is not `needed` and was last kept longer ago than `age`; returns the bytes freed.
   Result<std::uint64_t> Reap(const std::set<std::string>& needed, std::chrono::seconds age);
 
  private:
   const std::filesystem::path root_;
   std::atomic<std::uint64_t> parts_ = 0;
-  std::mutex mutex_;  // of names: one that is kept again is not reaped at that moment
+  mutable std::mutex mutex_;  // of names: one that is kept again is not reaped at that moment
 };
 
 /// Reads the file at `path` to its end.

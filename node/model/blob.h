@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,15 @@ struct BlobLocation {
   std::string file_sha256 = {};  ///< empty: not known, and nobody copies it
 };
 
+/// Where a blob is that nobody gives, as messages say it.
+inline std::string OutOfReach(const std::vector<BlobLocation>& locations) {
+  std::string nodes;
+  for (const BlobLocation& location : locations) {
+    nodes += (nodes.empty() ? "" : ", ") + location.node.value;
+  }
+  return nodes.empty() ? "no node" : nodes + ", and none answers";
+}
+
 /// A blob with all that refers to it.
 struct StoredBlob {
   Blob blob;
@@ -26,6 +36,14 @@ struct StoredBlob {
   std::vector<std::string> instances;  ///< those whose disks lie on it
   std::int64_t versions = 0;           ///< of artifacts
   nlohmann::json metadata = nlohmann::json::object();
+};
+
+/// Where a stored blob is, and where it soon will be.
+struct BlobCopies {
+  BlobId blob;
+  std::int64_t bytes = 0;
+  std::set<NodeId> holders;
+  std::set<NodeId> coming = {};  ///< nodes that copy its file just now
 };
 
 }  // namespace sf

@@ -106,7 +106,7 @@ Result<void> BlobStore::SetMetadata(const BlobId& id, const std::string& key,
 }
 
 Result<Blob> BlobStore::Store(const NodeId& node, const Blob& given) {
-  return database_.Transaction<Blob>([&](Session& session) -> Result<Blob> {
+  auto stored = database_.Transaction<Blob>([&](Session& session) -> Result<Blob> {
     TRY(session.Execute(
         "INSERT INTO blobs (uuid, sha256, sha512, size, fetched_size, virtual_size, source_format,"
         " stored, fetched_at, last_used) VALUES (?, ?, ?, ?, ?, ?, ?, TRUE, ?,"
@@ -132,6 +132,8 @@ Result<Blob> BlobStore::Store(const NodeId& node, const Blob& given) {
                         blob.uuid, node, given.size, given.sha256));
     return blob;
   });
+  if (stored) ++stores_;
+  return stored;
 }
 
 Result<void> BlobStore::RecordHeld(const NodeId& node,

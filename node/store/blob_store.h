@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -50,6 +52,8 @@ class BlobStore {
   /// of the given UUID if there is one, or that of equal bytes, which is stored from now on. It is
   /// young, so that it is not reaped before something refers to it.
   Result<Blob> Store(const NodeId& node, const Blob& given);
+  /// How often that was done here, for whoever looks whether there is something new.
+  std::uint64_t stores() const { return stores_; }
 
   /// That `node` has these files and no others. They are listed after the rows were read, so that
   /// one that comes meanwhile is not taken for one that is gone.
@@ -60,6 +64,7 @@ class BlobStore {
 
  private:
   Database& database_;
+  std::atomic<std::uint64_t> stores_ = 0;
 };
 
 }  // namespace sf::store

@@ -212,7 +212,9 @@ Result<void> NodeStore::Delete(const NodeId& node) {
                         " error_message = ?, fetch_node = '', version = version + 1,"
                         " updated_at = UNIX_TIMESTAMP(NOW(6)) WHERE fetch_node = ? AND live = 1",
                         fmt::format("node {}, which was to fetch it, was deleted", node), node));
-    TRY(session.Execute("DELETE FROM uploads WHERE node = ?", node));
+    for (const char* const table : {"uploads", "blob_locations", "blob_copies"}) {
+      TRY(session.Execute(fmt::format("DELETE FROM {} WHERE node = ?", table), node));
+    }
     TRY(
         session.Execute("UPDATE nodes SET state = 'deleted', metadata = '{}',"
                         " version = version + 1 WHERE name = ?",

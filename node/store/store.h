@@ -3,6 +3,7 @@
 
 #include "node/store/agent_operation_store.h"
 #include "node/store/artifact_store.h"
+#include "node/store/blob_copy_store.h"
 #include "node/store/blob_store.h"
 #include "node/store/cluster_store.h"
 #include "node/store/database.h"
@@ -34,6 +35,7 @@ struct Store {
         instances(database, events, ports),
         artifacts(database, events),
         blobs(database),
+        blob_copies(database),
         snapshots(database, events),
         agent_operations(database, events),
         uploads(database),
@@ -51,6 +53,7 @@ struct Store {
   InstanceStore instances;
   ArtifactStore artifacts;
   BlobStore blobs;
+  BlobCopyStore blob_copies;
   SnapshotStore snapshots;
   AgentOperationStore agent_operations;
   UploadStore uploads;

@@ -17,6 +17,8 @@ constexpr char kSelect[] =
     "  JOIN instance_disks d ON d.instance_uuid = i.uuid"
     "  JOIN artifacts a ON a.uuid = d.artifact_uuid AND a.type = 'image' AND a.state = 'initial'"
     "  WHERE i.state IN ('initial', 'creating')) f GROUP BY f.uuid, f.node"
+    " UNION ALL SELECT CONCAT('blob/', c.blob_uuid, '/', c.node), c.node, 'copy', c.since"
+    " FROM blob_copies c"
     " UNION ALL SELECT CONCAT('role/', r.role), r.holder, 'serve', r.changed_at FROM roles r"
     " WHERE r.holder <> '') w LEFT JOIN nodes n ON n.name = w.node ORDER BY w.object";
 

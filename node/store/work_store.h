@@ -13,10 +13,10 @@ namespace sf::store {
 
 /// Something that one node is at work on, so that no other is.
 struct Work {
-  std::string object;  ///< "instance/UUID", "artifact/UUID/NODE" or "role/NAME"
+  std::string object;  ///< "instance/UUID", "artifact/UUID/NODE", "blob/UUID/NODE" or "role/NAME"
   NodeId node;
   std::int64_t pid = 0;   ///< of its sf-node; 0: not known
-  std::string operation;  ///< build, delete, fetch or serve
+  std::string operation;  ///< build, delete, fetch, copy or serve
   double since = 0;       ///< seconds since the epoch, by the database's clock
 };
 

@@ -23,7 +23,7 @@ ANSWERS = {200, 400, 401, 403, 404, 405, 406, 409, 413, 429, 431, 507}
 # It takes its ten seconds, and asks for a container that is not made here.
 LEFT_OUT = {("GET", "/networks/{ref}/ping/{address}")}
 # Tables that live: heartbeats, the role, who reads what.
-LIVING = {"nodes", "roles", "cluster", "blobs", "blob_locations"}
+LIVING = {"nodes", "roles", "cluster", "blobs", "blob_locations", "blob_copies"}
 TEXTS = ("", " ", "\0", "\x01\x1b[31m", "ü", "漢字", "\U0001f98a", "\u202e", "\ufeff", "\ufffd", "e\u0301" * 50,
          "null", "None", "true", "-1", "0", "1e999", "NaN", "../../etc/passwd", "'; DROP TABLE x; --",
          "<a>&amp;", "{{x}}", "{}", "%s%n", "%00", "a/b", "a" * 64, "a" * 300, "x" * 70000,

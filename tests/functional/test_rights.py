@@ -81,8 +81,9 @@ class Rights(ThreeNodes):
 
     def rows(self):
         """All that a caller could have changed."""
+        living = ("nodes", "role", "roles", "cluster", "blobs", "blob_locations", "blob_copies")
         tables = [row[0] for row in self.bed.sql(self.database, "SHOW TABLES")]
-        tables = [t for t in tables if t not in ("nodes", "role", "roles", "cluster", "blobs")]
+        tables = [t for t in tables if t not in living]
         return self.bed.sql(self.database, f"CHECKSUM TABLE {', '.join(tables)}")
 
     # ---- who is nobody ---------------------------------------------------------------------------

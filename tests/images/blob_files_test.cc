@@ -61,6 +61,34 @@ TEST_CASE("BlobFiles: what a crash left goes at the next start, and no blob does
   CHECK(scene.Files() == std::vector<std::string>{"blobs/" + kept.digests.sha256});
 }
 
+TEST_CASE("BlobFiles: a file is given up if it is old, its bytes are its own, and it may go") {
+  Scene scene;
+  const BlobFile file = scene.blobs.KeepBytes("many have it").value();
+  int asked = 0;
+  bool may_go = false;
+  const auto give_up = [&] {
+    return scene.blobs.GiveUp(file.digests.sha256, 10min, [&]() -> Result<bool> {
+      ++asked;
+      return may_go;
+    });
+  };
+  CHECK_FALSE(give_up().value());
+  std::filesystem::last_write_time(file.path,
+                                   std::filesystem::file_time_type::clock::now() - 11min);
+  std::filesystem::create_hard_link(file.path, scene.directory / "image");
+  CHECK_FALSE(give_up().value());
+  CHECK(asked == 0);
+  std::filesystem::remove(scene.directory / "image");
+  CHECK_FALSE(give_up().value());
+  CHECK(asked == 1);
+  CHECK(scene.blobs.Find(file.digests.sha256));
+  may_go = true;
+  CHECK(give_up().value());
+  CHECK_FALSE(scene.blobs.Find(file.digests.sha256));
+  CHECK_FALSE(give_up().value());
+  CHECK(asked == 2);
+}
+
 TEST_CASE("BlobFiles: what nobody needs is reaped when it is old, unless it is given again") {
   Scene scene;
   const BlobFile needed = scene.blobs.KeepBytes("needed").value();
