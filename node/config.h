@@ -76,6 +76,7 @@ struct Config {
   std::chrono::seconds agent_deadline{};
 
   std::uint64_t image_max_gib = 0;
+  std::size_t blob_copies = 0;
   std::uint64_t upload_max_bytes = 0;
   std::chrono::seconds image_check_interval{};
   std::chrono::seconds image_stall_timeout{};

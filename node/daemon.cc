@@ -86,7 +86,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
              ToImageLimits(config, [this] { return cluster_->view(); })),
       blobs_(config.storage_path / "blobs"),
       uploads_(config.storage_path / "blobs/uploads", ToUploadLimits(config),
-               [this](std::uint64_t bytes) { (void)fetcher_.MakeRoom(bytes); }),
+               [this](std::uint64_t bytes) { (void)shelf_.MakeRoom(bytes); }),
       host_{.self = NodeId(config.node_name),
             .cluster_id = secrets_.cluster_id,
             .zone = config.zone,
@@ -106,14 +106,17 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
       copier_({.can_reach = [this](const NodeId& node) { return peers_.CanReach(node); },
                .read = std::bind_front(&api::PeerBlobs::Read, &peers_)},
               metrics_),
-      fetcher_(host_.self, config.storage_path / "images", config.disk_reserve_gib * kGigabyte,
-               *store_, cache_, blobs_, copier_),
+      shelf_(ToShelfSettings(config), *store_, cache_, blobs_, copier_,
+             [this] { return cluster_->view(); }),
+      fetcher_(host_.self, *store_, cache_, shelf_, copier_),
       snapshot_taker_(host_, config.disk_reserve_gib * kGigabyte, *store_, hypervisor_, blobs_,
                       templates_, metrics_),
       agents_(workers_, *store_, blobs_, copier_, ToAgentSettings(config)),
       reconciler_(loop_, workers_, *store_, hypervisor_, cache_, builder_, fetcher_,
                   snapshot_taker_, host_, limits_,
                   [this](const auto& desired, const auto& actual) { Report(desired, actual); }),
+      copies_(loop_, workers_, *store_, shelf_, limits_.copies,
+              std::bind_front(&Daemon::WakeNode, this), metrics_),
       meshes_(
           host_.self, loop_, workers_, *store_, templates_, [this] { return cluster_->view(); },
           ToMeshSettings(config, secrets_.cluster_id),
@@ -261,6 +264,7 @@ void Daemon::Stop() {
   reconciler_.Stop();
   agents_.Stop();
   meshes_.Stop();
+  copies_.Stop();
   services_.Stop([this] { cluster_->Leave([this] { loop_.Stop(); }); });
 }
 
@@ -277,6 +281,7 @@ void Daemon::Schedule() {
   loop_.Every(1s, [this] {
     reconciler_.Tick();
     meshes_.Tick();
+    copies_.Tick();
     cluster_->Tick();
     rows_.Tick();
     if (!registered_) (void)workers_.Submit("heartbeat", [this] { RegisterLate(); });
@@ -380,10 +385,10 @@ void Daemon::Maintain() {
   const auto report = [](const char* what, const auto& done) {
     if (!done) log::Warn("{} failed error={}", what, done.error().message);
   };
-  report("making room for images", fetcher_.MakeRoom());
-  report("recording which images are here", fetcher_.RecordHeld());
+  report("making room", shelf_.MakeRoom());
+  report("recording which files are here", shelf_.RecordHeld());
   report("giving back claims on sources", fetcher_.ForgetClaims());
-  report("reaping stored blobs", fetcher_.ReapBlobs());
+  report("reaping stored blobs", shelf_.Reap());
   report("reaping uploads", reconcile::ReapUploads(host_.self, store_->uploads, uploads_));
   report("reaping snapshots", store_->snapshots.Reap(kDeletedAge));
   report("reaping agent operations", store_->agent_operations.Reap(kReapBatch));

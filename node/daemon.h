@@ -26,6 +26,8 @@
 #include "node/key_ring.h"
 #include "node/reconcile/agents.h"
 #include "node/reconcile/blob_copier.h"
+#include "node/reconcile/blob_shelf.h"
+#include "node/reconcile/copy_keeper.h"
 #include "node/reconcile/image_fetcher.h"
 #include "node/reconcile/instance_builder.h"
 #include "node/reconcile/mesh_keeper.h"
@@ -69,6 +71,7 @@ class Daemon {
     agents_.Wake();
     meshes_.Wake();
     services_.Wake();
+    copies_.Wake();
   }
   void WakeNode(const NodeId& node);
   void Report(const reconcile::Desired& desired, const reconcile::Actual& actual);
@@ -100,10 +103,12 @@ class Daemon {
   reconcile::InstanceBuilder builder_;
   const api::PeerBlobs peers_;
   reconcile::BlobCopier copier_;
+  reconcile::BlobShelf shelf_;
   reconcile::ImageFetcher fetcher_;
   reconcile::SnapshotTaker snapshot_taker_;
   reconcile::Agents agents_;
   reconcile::Reconciler reconciler_;
+  reconcile::CopyKeeper copies_;
   reconcile::MeshKeeper meshes_;
   reconcile::NetworkServices services_;
   api::LocalInstances local_;

@@ -121,6 +121,14 @@ net::MeshSettings ToMeshSettings(const Config& config, const std::string& cluste
           .port = static_cast<std::uint16_t>(config.mesh_port)};
 }
 
+reconcile::ShelfSettings ToShelfSettings(const Config& config) {
+  return {.self = NodeId(config.node_name),
+          .folder = config.storage_path / "images",
+          .reserve_bytes = config.disk_reserve_gib * kGigabyte,
+          .copies = config.blob_copies,
+          .lost_grace = config.node_lost_grace};
+}
+
 reconcile::ServicesSettings ToServicesSettings(const Config& config,
                                                const ClusterSecrets& secrets) {
   reconcile::ServicesSettings settings;

@@ -18,6 +18,7 @@
 #include "node/model/instance.h"
 #include "node/model/node_record.h"
 #include "node/reconcile/agents.h"
+#include "node/reconcile/blob_shelf.h"
 #include "node/reconcile/network_services.h"
 #include "node/store/store.h"
 
@@ -35,6 +36,7 @@ images::UploadLimits ToUploadLimits(const Config& config);
 api::HttpOptions ToHttpOptions(const Config& config, const api::TlsServer* tls);
 net::MeshSettings ToMeshSettings(const Config& config, const std::string& cluster_id);
 reconcile::Agents::Settings ToAgentSettings(const Config& config);
+reconcile::ShelfSettings ToShelfSettings(const Config& config);
 reconcile::ServicesSettings ToServicesSettings(const Config& config, const ClusterSecrets& secrets);
 /// Node by node they may differ for a while, when the option is being changed.
 Result<void> EnsureFloatingNetwork(const Config& config, store::Store& store);

@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "node/model/lot.h"
+
 namespace sf {
 namespace {
 
@@ -26,7 +28,6 @@ constexpr std::size_t kMaxNodesInError = 10;
 struct Candidate {
   const NodeRecord* node = nullptr;
   const MemberView* member = nullptr;  ///< none: gossip does not know of it
-  const PlacementPicture* picture = nullptr;
   std::int64_t affinity = 0;
   std::int64_t images_cached = 0;
   std::int64_t room_percent = 0;  ///< that would be left of what is scarcest
@@ -46,7 +47,7 @@ std::string Lacks(std::int64_t wanted, std::int64_t used, std::int64_t limit,
   return fmt::format("has {} {} free", std::max<std::int64_t>(limit - used, 0), noun);
 }
 
-constexpr std::array<Filter, 5> kFilters = {{
+constexpr std::array<Filter, 4> kFilters = {{
     {"state",
      [](const Instance&, const Candidate& candidate) -> std::string {
        if (candidate.node->state == "created") return "";
@@ -72,26 +73,7 @@ constexpr std::array<Filter, 5> kFilters = {{
        const NodeRecord& node = *candidate.node;
        return Lacks(DiskTotalGb(wanted.spec), node.used.disk_gb, node.limit.disk_gb, "GB of disk");
      }},
-    {"blobs",
-     [](const Instance&, const Candidate& candidate) -> std::string {
-       const NodeId& node = candidate.node->name;
-       for (const auto& [blob, nodes] : candidate.picture->held_by) {
-         if (!nodes.contains(node)) return fmt::format("does not have blob {}", blob);
-       }
-       return "";
-     }},
 }};
-
-/// FNV-1a, and a last step that spreads the last bytes, too: the same on every node, so that a
-/// placement can be explained later.
-std::uint64_t Chance(const NodeId& node, const InstanceId& instance) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const std::string* text : {&node.value, &instance.value}) {
-    for (const char c : *text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  }
-  hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
-  return hash ^ (hash >> 32);
-}
 
 std::vector<Candidate> Candidates(const Instance& wanted, const PlacementPicture& picture) {
   std::vector<Candidate> candidates;
@@ -100,8 +82,7 @@ std::vector<Candidate> Candidates(const Instance& wanted, const PlacementPicture
     Candidate& candidate = candidates.emplace_back();
     candidate.node = &node;
     candidate.member = picture.cluster.Find(node.name);
-    candidate.picture = &picture;
-    candidate.chance = Chance(node.name, wanted.uuid);
+    candidate.chance = Lot(node.name, wanted.uuid.value);
   }
   return candidates;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
-#include <set>
 #include <vector>
 
 #include "node/base/result.h"
@@ -18,12 +16,9 @@ struct PlacementPicture {
   const std::vector<NodeRecord>& nodes;      ///< the rows, by name
   const ClusterView& cluster;                ///< what gossip says of them
   const std::vector<Neighbour>& neighbours;  ///< of the namespace of `wanted`
-  /// The nodes that have each blob which a disk of `wanted` is to lie on. No other can build it,
-  /// for a blob is not brought from node to node.
-  std::map<BlobId, std::set<NodeId>> held_by = {};
 };
 
-/// Filters the nodes (up, room for cpus, memory and disk, blobs there), then ranks those left over:
+/// Filters the nodes (up, room for cpus, memory and disk), then ranks those left over:
 /// the owner's affinity first, then the room that would be left of what is scarcest there and the
 /// images that are there already. Equal nodes are in an order that the instance's UUID seeds, so
 /// that many instances share them. Pure.

@@ -130,7 +130,8 @@ Result<Response> Blobs::Data(const Call& call) {
     const Span span = TRY(AskedFor(call, static_cast<std::uint64_t>(location.bytes)));
     return ToResponse(Limited(call, TRY(forward_.Stream(location.node, call, span.bytes))));
   }
-  return Fail(Code::kUnavailable, "blob {} is on no node that answers", stored.blob.uuid);
+  return Fail(Code::kUnavailable, "blob {} is on {}", stored.blob.uuid,
+              OutOfReach(stored.locations));
 }
 
 std::optional<std::filesystem::path> Blobs::FileHere(const Blob& blob) {

@@ -57,9 +57,7 @@ Result<Artifact> FindArtifact(store::ArtifactStore& artifacts, const Caller& cal
   return Fail(Code::kNotFound, "{} {:.200} not found", type, source_url);
 }
 
-Result<std::map<BlobId, std::set<NodeId>>> ResolveBases(store::Store& store, const Caller& caller,
-                                                        Instance& wanted) {
-  std::map<BlobId, std::set<NodeId>> held_by;
+Result<void> ResolveBases(store::Store& store, const Caller& caller, Instance& wanted) {
   for (std::size_t i = 0; i < wanted.disks.size(); ++i) {
     // Parsed before, when the request was read.
     const auto ref = TRY(images::ParseImageRef(wanted.spec.disks[i].base.value_or("")));
@@ -69,12 +67,8 @@ Result<std::map<BlobId, std::set<NodeId>>> ResolveBases(store::Store& store, con
     if (!blob) return Fail(blob.error().code, "disk[{}].base: {}", i, blob.error().message);
     wanted.disks[i].blob = blob->uuid;
     wanted.disks[i].url = ToString(images::BlobSource(blob->uuid.value, blob->sha256));
-    auto& nodes = held_by[blob->uuid];
-    for (const StoredBlob& stored : TRY(store.blobs.List({.uuid = blob->uuid}))) {
-      for (const BlobLocation& location : stored.locations) nodes.insert(location.node);
-    }
   }
-  return held_by;
+  return {};
 }
 
 }  // namespace sf::api

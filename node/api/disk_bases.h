@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
-#include <set>
-
 #include "node/api/router.h"
 #include "node/model/instance.h"
 #include "node/store/store.h"
@@ -11,10 +8,8 @@
 namespace sf::api {
 
 /// Finds the blobs that the disks of `wanted` are to lie on, where their bases are the cloud's own:
-/// sf://... and label:NAME; and the nodes that have each. kNotFound names what `caller` may not
-/// see, or what is not there.
-Result<std::map<BlobId, std::set<NodeId>>> ResolveBases(store::Store& store, const Caller& caller,
-                                                        Instance& wanted);
+/// sf://... and label:NAME. kNotFound names what `caller` may not see, or what is not there.
+Result<void> ResolveBases(store::Store& store, const Caller& caller, Instance& wanted);
 
 /// The artifact of `type` and `source_url` in `name_space`, if `caller` may see it.
 Result<Artifact> FindArtifact(store::ArtifactStore& artifacts, const Caller& caller,

@@ -29,14 +29,14 @@ Result<void> CheckIsCreated(const Instance& instance) {
 // the building, so this thread never waits for an image to download or a domain to boot.
 Result<Response> Instances::Create(const Call& call) {
   Instance wanted = TRY(ParseInstanceRequest(call.body, call.caller));
-  const auto held_by = TRY(ResolveBases(store_, call.caller, wanted));
+  TRY(ResolveBases(store_, call.caller, wanted));
   wanted.uuid = InstanceId(MakeUuid());
   for (InterfaceSpec& spec : wanted.spec.interfaces) {
     spec.network =
         TRY(FindNetwork(store_.networks, wanted.spec.name_space, spec.network_name)).uuid;
   }
   const auto cluster = cluster_();
-  const Placement placement = TRY(Rank(wanted, *cluster, held_by));
+  const Placement placement = TRY(Rank(wanted, *cluster));
   if (TRY(Fields(call.body).Flag("dry_run", false))) return Json(View(placement));
   const Instance instance = TRY(store_.instances.Create(wanted, placement));
   wake_(instance.node);
@@ -45,15 +45,14 @@ Result<Response> Instances::Create(const Call& call) {
   return Json(View(instance));
 }
 
-Result<Placement> Instances::Rank(const Instance& wanted, const ClusterView& cluster,
-                                  const std::map<BlobId, std::set<NodeId>>& held_by) const {
+Result<Placement> Instances::Rank(const Instance& wanted, const ClusterView& cluster) const {
   auto nodes = TRY(store_.nodes.List());
   for (NodeRecord& node : nodes) CorrectState(node, cluster);
   std::vector<Neighbour> neighbours;
   if (wanted.metadata.contains("affinity")) {
     neighbours = TRY(store_.instances.Tagged(wanted.spec.name_space));
   }
-  return Place(wanted, {nodes, cluster, neighbours, held_by});
+  return Place(wanted, {nodes, cluster, neighbours});
 }
 
 Result<Response> Instances::List(const Call& call) {

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -47,8 +45,7 @@ class Instances {
   Result<Instance> Resolve(const Call& call) const;
 
  private:
-  Result<Placement> Rank(const Instance& wanted, const ClusterView& cluster,
-                         const std::map<BlobId, std::set<NodeId>>& held_by) const;
+  Result<Placement> Rank(const Instance& wanted, const ClusterView& cluster) const;
 
   store::Store& store_;
   LocalInstances& local_;

@@ -34,7 +34,9 @@ std::vector<BlobLocation> BlobCopier::Reachable(std::vector<BlobLocation> holder
 Result<BlobLocation> BlobCopier::Copy(const BlobId& blob, std::vector<BlobLocation> holders,
                                       const std::filesystem::path& path, const Progress& progress,
                                       const std::stop_token& stop) {
+  const std::string where = OutOfReach(holders);
   holders = Reachable(std::move(holders));
+  if (holders.empty()) return Fail(Code::kUnavailable, "blob {} is on {}", blob, where);
   std::ranges::shuffle(holders, std::minstd_rand(std::random_device()()));
   bool busy = false;
   std::string causes;
@@ -59,8 +61,7 @@ Result<BlobLocation> BlobCopier::Copy(const BlobId& blob, std::vector<BlobLocati
   }
   if (busy)
     return Fail(Code::kNotReady, "blob {}: the nodes that have it serve others first", blob);
-  return Fail(Code::kUnavailable, "blob {} was had from no node{}", blob,
-              causes.empty() ? ", as none that has it answers" : causes);
+  return Fail(Code::kUnavailable, "blob {} was had from no node{}", blob, causes);
 }
 
 Result<void> BlobCopier::CopyFrom(const BlobLocation& holder, const BlobId& blob,

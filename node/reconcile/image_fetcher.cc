@@ -5,7 +5,6 @@
 #include <chrono>
 #include <utility>
 
-#include "compute/capacity.h"
 #include "images/image_ref.h"
 #include "node/base/log.h"
 
@@ -16,8 +15,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kProgressPeriod{1};
 constexpr int kProgressesPerEvent = 5;
-/// For a file that was kept a moment ago to get its row.
-constexpr std::chrono::hours kBlobGrace{1};
 
 Blob ToBlob(const images::CachedImage& image) {
   Blob blob;
@@ -90,7 +87,7 @@ Result<void> ImageFetcher::Fetch(const std::string& url, const std::stop_token& 
   const auto source = images::ParseImageSource(url);
   if (!source) return store_.artifacts.RecordFailure(url, source.error().message);
   if (images::BlobOf(*source)) return FetchBlob(url, *source, stop);
-  TRY(MakeRoom());
+  TRY(shelf_.MakeRoom());
   ProgressReport report(store_.artifacts, url);
   const bool worth_asking = TRY(AskPeers(*source, report, stop));
   if (cache_.FreshEnough(*source)) {
@@ -170,7 +167,7 @@ Result<void> ImageFetcher::Record(const std::string& url, const images::CachedIm
     note = fmt::format("image copied from node {}", report.copied_from);
   }
   TRY(store_.artifacts.RecordFetched(url, ToBlob(image), note));
-  return RecordHeld();
+  return shelf_.RecordHeld();
 }
 
 // Also that it said nothing, and the copy is used for as long as if it had: else every node in its
@@ -194,55 +191,31 @@ Result<void> ImageFetcher::ForgetClaims() {
 Result<void> ImageFetcher::FetchBlob(const std::string& source, const images::ImageUrl& image,
                                      const std::stop_token& stop) {
   if (cache_.FindDigest(*image.sha256)) return {};
-  TRY(MakeRoom());
-  const auto brought = BringBlob(BlobId(*images::BlobOf(image)), stop);
+  TRY(shelf_.MakeRoom());
+  ProgressReport report(store_.artifacts, source);
+  const auto brought = BringBlob(BlobId(*images::BlobOf(image)), report, stop);
   if (brought) return {};
-  if (stop.stop_requested() || brought.error().code == Code::kUnavailable) return brought;
+  const Code code = brought.error().code;
+  if (stop.stop_requested() || code == Code::kUnavailable || code == Code::kNotReady) {
+    return brought;
+  }
   log::Warn("blob not usable source={} error={}", source, brought.error().message);
   return store_.instances.FailWaitingFor(self_, source, brought.error().message);
 }
 
-Result<void> ImageFetcher::BringBlob(const BlobId& id, const std::stop_token& stop) {
+Result<void> ImageFetcher::BringBlob(const BlobId& id, ProgressReport& report,
+                                     const std::stop_token& stop) {
   const auto found = TRY(store_.blobs.List({.uuid = id}));
   if (found.empty()) return Fail(Code::kNotFound, "blob {} not found", id);
   const Blob& blob = found[0].blob;
-  if (const auto path = blobs_.Find(blob.sha256)) {
-    const auto admitted = cache_.AdmitStored(
-        {{blob.sha256, blob.sha512}, static_cast<std::uint64_t>(blob.size), *path}, stop);
-    if (admitted) return {};
-    return Fail(admitted.error().code, "blob {}: {}", id, admitted.error().message);
+  if (!blob.stored) {
+    const auto known = TRY(store_.image_sources.FindDigest(blob.sha256));
+    if (!known) return Fail(Code::kNotFound, "blob {} not found", id);
+    TRY(Copy(*known, report, stop));
+    return shelf_.RecordHeld();
   }
-  std::string nodes;
-  for (const BlobLocation& location : found[0].locations) nodes += " " + location.node.value;
-  return Fail(Code::kNotFound, "blob {} is not on this node, {}, but on:{}", id, self_,
-              nodes.empty() ? " no other either" : nodes);
-}
-
-Result<void> ImageFetcher::RecordHeld() {
-  return store_.blobs.RecordHeld(self_, [this]() -> Result<store::HeldFiles> {
-    store::HeldFiles held;
-    for (const images::ImageRecord& image : cache_.Held()) {
-      held.cached[image.sha256] = {static_cast<std::int64_t>(image.file_bytes), image.file_sha256};
-    }
-    const auto stored = TRY(blobs_.Files());
-    for (const auto& [sha256, bytes] : stored) held.stored[sha256] = {bytes, sha256};
-    return held;
-  });
-}
-
-Result<void> ImageFetcher::ReapBlobs() {
-  const std::uint64_t freed = TRY(blobs_.Reap(TRY(store_.blobs.StoredDigests()), kBlobGrace));
-  if (freed > 0) log::Info("stored blobs reaped bytes={}", freed);
-  return {};
-}
-
-Result<void> ImageFetcher::MakeRoom(std::uint64_t more) {
-  const compute::DiskSpace disk = TRY(compute::ReadDiskSpace(folder_));
-  const std::uint64_t wanted = reserve_bytes_ + more;
-  if (disk.free_bytes >= wanted) return {};
-  const auto in_use = TRY(store_.artifacts.DigestsUsedOn(self_));
-  const std::uint64_t freed = TRY(cache_.Evict(wanted - disk.free_bytes, in_use));
-  if (freed > 0) log::Info("images evicted bytes={}", freed);
+  const auto admitted = cache_.AdmitStored(TRY(shelf_.Bring(blob, stop)), stop);
+  if (!admitted) return Fail(admitted.error().code, "blob {}: {}", id, admitted.error().message);
   return {};
 }
 

@@ -40,7 +40,7 @@ struct Actual {
   std::map<InstanceId, ActualDomain> domains;
   std::set<InstanceId> folders;
   std::set<std::string> images;     ///< URLs whose image is here and recent enough to be used
-  std::vector<std::string> cached;  ///< ImageCache::Names(), for others to know; not for Plan()
+  std::vector<std::string> cached;  ///< BlobShelf::Names(), for others to know; not for Plan()
 };
 
 struct FetchImage {

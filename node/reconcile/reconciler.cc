@@ -109,7 +109,7 @@ Result<Reconciler::Picture> Reconciler::Gather() const {
   for (const Snapshot& snapshot : TRY(store_.snapshots.UnderWayOn(settings_.self))) {
     picture.desired.snapshots.insert(snapshot.instance);
   }
-  picture.actual.cached = cache_.Names();
+  picture.actual.cached = TRY(fetcher_.Names());
   return picture;
 }
 

@@ -26,10 +26,13 @@ struct JobLimits {
   std::size_t removals = 8;
   std::size_t fetches = 4;
   std::size_t snapshots = 2;
+  std::size_t copies = 2;  ///< of stored blobs
   std::size_t agents = 5;
 
   /// Threads that let all of them run, and calls of the API beside them.
-  std::size_t threads() const { return builds + removals + fetches + snapshots + agents + 4; }
+  std::size_t threads() const {
+    return builds + removals + fetches + snapshots + copies + agents + 4;
+  }
 };
 
 /// Makes this node what the rows say it should be: gathers desired and actual on a worker, plans on

@@ -97,7 +97,7 @@ class Placement(ThreeNodes):
         self.assertRegex(event["message"], rf"^instance placed on {instance['node']}: \d+ % of its cpus")
         extra = event["extra"]
         self.assertEqual(instance["node"], extra["node"])
-        self.assertEqual(["state", "cpus", "memory", "disk", "blobs"],
+        self.assertEqual(["state", "cpus", "memory", "disk"],
                          [f["filter"] for f in extra["filters"]])
         for one in extra["filters"]:
             self.assertEqual(names, one["nodes"])

@@ -218,13 +218,6 @@ class Uploads(ThreeNodes):
             if i > 0:
                 self.here.delete(instance["uuid"])
         self.here.wait_console(made[0]["uuid"], "TINY BOOTED", BOOT)
-        # Who does not insist on another node gets the one that has the bytes.
-        elsewhere = self.here.create("where", bases[1])
-        self.assertEqual(self.nodes[0].name, elsewhere["node"])
-        self.here.delete(elsewhere["uuid"])
-        self.assertIn(f"does not have blob {blob}", self.here.refused(507, "POST", "/instances", {
-            "name": "far", "cpus": 1, "memory": 64, "disk": [{"base": bases[0]}],
-            "placed_on": self.nodes[1].name}))
         # What an instance lies on stays, though nothing else has it any more.
         self.assertIn(made[0]["uuid"], self.blob_of(self.admin, artifact)["instances"])
         for url in ("sf://upload/team/tiny", "sf://label/team/boots"):

@@ -84,20 +84,6 @@ TEST_CASE("Place: the error says of each node what it lacks") {
   CHECK_THAT(scene.Refusal(Code::kNoCapacity), Catch::EndsWith("GB of disk"));
 }
 
-TEST_CASE("Place: a disk on a blob is made where the blob is") {
-  Scene scene({Node("a"), Node("b"), Node("c")});
-  const BlobId one("one"), other("other");
-  const auto place = [&](std::map<BlobId, std::set<NodeId>> held_by) {
-    return sf::Place(scene.wanted,
-                     {scene.nodes, scene.cluster, scene.neighbours, std::move(held_by)});
-  };
-  const auto placed = place({{one, {NodeId("a"), NodeId("b")}}, {other, {NodeId("b")}}});
-  REQUIRE(placed);
-  REQUIRE(placed->ranked.size() == 1);
-  CHECK(placed->ranked[0].node == NodeId("b"));
-  CHECK_THAT(place({{one, {}}}).error().message, Contains("a does not have blob one"));
-}
-
 TEST_CASE("Place: room may be used to its end") {
   CHECK(Scene({Node("a", {9, 900, 99})}).Ranked() == Names{"a"});
   CHECK(Scene({Node("a")}, {10, 1000, 100}).Place()->ranked[0].why == "0 % of its cpus left");
@@ -111,8 +97,7 @@ TEST_CASE("Place: the reasons say what each filter left over, and why each node 
         json::array({{{"filter", "state"}, {"left_over", 2}, {"nodes", {"a", "b"}}},
                      {{"filter", "cpus"}, {"left_over", 1}, {"nodes", {"a"}}},
                      {{"filter", "memory"}, {"left_over", 1}, {"nodes", {"a"}}},
-                     {{"filter", "disk"}, {"left_over", 1}, {"nodes", {"a"}}},
-                     {{"filter", "blobs"}, {"left_over", 1}, {"nodes", {"a"}}}}));
+                     {{"filter", "disk"}, {"left_over", 1}, {"nodes", {"a"}}}}));
   CHECK(reasons["left_out"] ==
         json::array({{{"node", "c"}, {"filter", "state"}, {"why", "is missing"}},
                      {{"node", "b"}, {"filter", "cpus"}, {"why", "has 0 cpus free"}}}));

@@ -86,6 +86,10 @@ TEST_CASE("BlobCopier: an error names each node and what it said") {
   CHECK(error.code == Code::kUnavailable);
   CHECK(error.message == "blob b was had from no node; node n1: no route");
   CHECK(scene.asked == std::vector{n1});
+  scene.peers.at(n1).reachable = false;
+  CHECK(scene.Copy("content").error().message == "blob b is on n1, n2, and none answers");
+  scene.peers.clear();
+  CHECK(scene.Copy("content").error().message == "blob b is on no node");
 }
 
 }  // namespace
