@@ -100,10 +100,10 @@ class Daemon {
   const reconcile::HostSettings host_;
   const reconcile::JobLimits limits_;
   WorkerPool workers_;
-  reconcile::InstanceBuilder builder_;
   const api::PeerBlobs peers_;
   reconcile::BlobCopier copier_;
   reconcile::BlobShelf shelf_;
+  reconcile::InstanceBuilder builder_;
   reconcile::ImageFetcher fetcher_;
   reconcile::SnapshotTaker snapshot_taker_;
   reconcile::Agents agents_;

@@ -44,6 +44,18 @@ Result<Blob> FindBase(store::Store& store, const Caller& caller, const images::S
   return artifact.versions.back().blob;
 }
 
+// A label without a namespace is one of the instance's: its node looks it up again.
+Result<void> CheckNvramTemplate(store::Store& store, const Caller& caller,
+                                const InstanceSpec& spec) {
+  if (!spec.nvram_template) return {};
+  auto ref = TRY(images::ParseImageRef(*spec.nvram_template));
+  auto& image = std::get<images::StoredImage>(ref);
+  if (image.namespace_name.empty()) image.namespace_name = spec.name_space.value;
+  const auto blob = FindBase(store, caller, image);
+  if (blob) return {};
+  return Fail(blob.error().code, "nvram_template: {}", blob.error().message);
+}
+
 }  // namespace
 
 Result<Artifact> FindArtifact(store::ArtifactStore& artifacts, const Caller& caller,
@@ -68,7 +80,7 @@ Result<void> ResolveBases(store::Store& store, const Caller& caller, Instance& w
     wanted.disks[i].blob = blob->uuid;
     wanted.disks[i].url = ToString(images::BlobSource(blob->uuid.value, blob->sha256));
   }
-  return {};
+  return CheckNvramTemplate(store, caller, wanted.spec);
 }
 
 }  // namespace sf::api

@@ -8,7 +8,8 @@
 namespace sf::api {
 
 /// Finds the blobs that the disks of `wanted` are to lie on, where their bases are the cloud's own:
-/// sf://... and label:NAME. kNotFound names what `caller` may not see, or what is not there.
+/// sf://... and label:NAME, and makes sure of its nvram_template. kNotFound names what `caller` may
+/// not see, or what is not there.
 Result<void> ResolveBases(store::Store& store, const Caller& caller, Instance& wanted);
 
 /// The artifact of `type` and `source_url` in `name_space`, if `caller` may see it.

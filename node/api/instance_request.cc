@@ -154,8 +154,14 @@ Result<void> ParseFirmware(const json& body, InstanceSpec& spec) {
   if (spec.secure_boot && !spec.uefi) {
     return Fail(Code::kInvalid, "secure_boot needs uefi");
   }
-  if (spec.nvram_template) {
-    return Fail(Code::kNotFound, "nvram_template {:.100} not found", *spec.nvram_template);
+  if (!spec.nvram_template) return {};
+  if (!spec.uefi) return Fail(Code::kInvalid, "nvram_template needs uefi");
+  const auto ref = images::ParseImageRef(*spec.nvram_template);
+  if (!ref) return Fail(Code::kInvalid, "nvram_template: {}", ref.error().message);
+  const auto* const image = std::get_if<images::StoredImage>(&*ref);
+  if (image == nullptr || (image->kind != images::StoredImage::Kind::kLabel &&
+                           image->kind != images::StoredImage::Kind::kBlob)) {
+    return Fail(Code::kInvalid, "nvram_template is neither a label nor sf://blob/UUID");
   }
   return {};
 }

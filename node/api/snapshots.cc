@@ -9,7 +9,10 @@ namespace {
 
 using nlohmann::json;
 
-/// Its disks that are asked for: all, one, or the first.
+/// What its firmware remembers, which is no disk.
+constexpr char kNvram[] = "nvram";
+
+/// What is asked for: all its disks, and then its nvram, too; one of them; or the first disk.
 std::vector<std::string> Wanted(const Instance& instance, bool all,
                                 const std::optional<std::string>& device) {
   std::vector<std::string> devices;
@@ -18,6 +21,7 @@ std::vector<std::string> Wanted(const Instance& instance, bool all,
     const bool wanted = device ? disk.device == *device : all || devices.empty();
     if (wanted) devices.push_back(disk.device);
   }
+  if (instance.spec.uefi && (device ? *device == kNvram : all)) devices.emplace_back(kNvram);
   return devices;
 }
 

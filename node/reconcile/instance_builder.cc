@@ -12,6 +12,7 @@
 #include "images/qcow2.h"
 #include "node/base/log.h"
 #include "node/base/tcp_port.h"
+#include "node/reconcile/nvram.h"
 
 namespace sf::reconcile {
 namespace {
@@ -104,6 +105,7 @@ Result<void> InstanceBuilder::MakeAndStart(Instance& instance, const Images& ima
   const InstanceFiles files = FilesOf(instance.uuid);
   TRY(steps.Run("folder", [&] { return MakeFolder(files.folder()); }));
   TRY(steps.Run("disks", [&] { return MakeDisks(instance, images); }));
+  TRY(steps.Run("nvram", [&] { return MakeNvram(store_, shelf_, instance.spec, files.nvram()); }));
   const auto nics = TRY(steps.Run("mesh", [&] { return JoinMeshes(instance); }));
   if (instance.spec.config_drive) {
     TRY(steps.Run("config_drive", [&] { return WriteConfigDrive(instance, nics); }));

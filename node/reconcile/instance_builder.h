@@ -15,6 +15,7 @@
 #include "node/base/metrics.h"
 #include "node/model/instance.h"
 #include "node/model/network.h"
+#include "node/reconcile/blob_shelf.h"
 #include "node/reconcile/steps.h"
 #include "node/store/store.h"
 #include "templates/render.h"
@@ -51,11 +52,12 @@ struct HostSettings {
 class InstanceBuilder {
  public:
   InstanceBuilder(HostSettings settings, store::Store& store, images::ImageCache& cache,
-                  compute::Hypervisor& hypervisor, Plugs plugs, const Templates& templates,
-                  Metrics& metrics)
+                  BlobShelf& shelf, compute::Hypervisor& hypervisor, Plugs plugs,
+                  const Templates& templates, Metrics& metrics)
       : settings_(std::move(settings)),
         store_(store),
         cache_(cache),
+        shelf_(shelf),
         hypervisor_(hypervisor),
         plugs_(std::move(plugs)),
         templates_(templates),
@@ -104,6 +106,7 @@ class InstanceBuilder {
   const HostSettings settings_;
   store::Store& store_;
   images::ImageCache& cache_;
+  BlobShelf& shelf_;
   compute::Hypervisor& hypervisor_;
   const Plugs plugs_;
   const Templates& templates_;

@@ -28,6 +28,9 @@ constexpr auto kOfflineDeadline = std::chrono::hours(6);
 /// A copy that is made is not thrown away because the database is away for a moment.
 constexpr int kRecordAttempts = 60;
 
+/// Among the devices, the one that is no disk: what the firmware remembers.
+constexpr char kNvram[] = "nvram";
+
 template <class T>
 Result<T> Insist(const std::stop_token& stop, const std::function<Result<T>()>& record) {
   for (int attempt = 1;; ++attempt) {
@@ -39,13 +42,20 @@ Result<T> Insist(const std::stop_token& stop, const std::function<Result<T>()>& 
 
 /// Two copies of a disk that nobody wrote to would be the same bytes, and so the same blob, of
 /// which only one could have the UUID that was given away for it. QEMU ignores what follows the
-/// last cluster.
+/// last cluster, and whoever makes an nvram of a copy what follows its last block.
 Result<void> Mark(const std::filesystem::path& file, const BlobId& blob) {
   std::ofstream stream(file, std::ios::binary | std::ios::app);
   stream << blob.value;
   stream.close();
   if (!stream) return Fail(Code::kNoCapacity, "cannot append to {}", file.string());
   return {};
+}
+
+Result<void> CopyFile(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::error_code error;
+  std::filesystem::copy_file(from, to, error);
+  if (!error) return {};
+  return Fail(Code::kInternal, "cannot copy {}: {}", from.string(), error.message());
 }
 
 void Remove(const std::filesystem::path& file) {
@@ -89,6 +99,10 @@ std::vector<SnapshotTaker::Copy> SnapshotTaker::CopiesOf(
   const compute::InstanceFiles files(settings_.instances_folder, instance.uuid);
   std::vector<Copy> copies;
   for (const Snapshot& snapshot : snapshots) {
+    if (snapshot.device == kNvram) {
+      copies.push_back({snapshot, files.nvram(), files.Copy(kNvram)});
+      continue;
+    }
     const auto disk = std::ranges::find(instance.disks, snapshot.device, &InstanceDisk::device);
     const auto position = static_cast<std::size_t>(disk - instance.disks.begin());
     copies.push_back({snapshot, files.Disk(position), files.Copy(snapshot.device)});
@@ -111,8 +125,10 @@ Result<void> SnapshotTaker::TakeAll(const Instance& instance, const std::vector<
     for (const Copy& copy : copies) Remove(copy.file);
     if (running) return CopyRunning(id, copies, stop);
     for (const Copy& copy : copies) {
-      TRY(images::QemuImgConvert(copy.disk, images::DiskFormat::kQcow2, copy.file, kOfflineDeadline,
-                                 stop));
+      TRY(copy.snapshot.device == kNvram
+              ? CopyFile(copy.disk, copy.file)
+              : images::QemuImgConvert(copy.disk, images::DiskFormat::kQcow2, copy.file,
+                                       kOfflineDeadline, stop));
     }
     return {};
   }));
@@ -124,7 +140,9 @@ Result<void> SnapshotTaker::TakeAll(const Instance& instance, const std::vector<
 
 Result<void> SnapshotTaker::CheckRoom(const std::vector<Copy>& copies) const {
   std::uint64_t needed = 0;
-  for (const Copy& copy : copies) needed += TRY(images::QemuImgMeasure(copy.disk));
+  for (const Copy& copy : copies) {
+    if (copy.snapshot.device != kNvram) needed += TRY(images::QemuImgMeasure(copy.disk));
+  }
   const std::uint64_t free = TRY(compute::ReadDiskSpace(settings_.instances_folder)).free_bytes;
   if (free >= needed + reserve_bytes_) return {};
   return Fail(Code::kNoCapacity, "it needs {} bytes, and node {} has {} free, of which it keeps {}",
@@ -134,9 +152,15 @@ Result<void> SnapshotTaker::CheckRoom(const std::vector<Copy>& copies) const {
 Result<void> SnapshotTaker::CopyRunning(const InstanceId& id, const std::vector<Copy>& copies,
                                         const std::stop_token& stop) {
   std::vector<compute::DiskCopy> disks;
-  for (const Copy& copy : copies) disks.push_back({copy.snapshot.device, copy.file.string()});
-  TRY(hypervisor_.BeginCopy(id, TRY(compute::CopyXml(disks, templates_))));
-  return Follow(id, stop);
+  for (const Copy& copy : copies) {
+    if (copy.snapshot.device != kNvram) disks.push_back({copy.snapshot.device, copy.file.string()});
+  }
+  if (!disks.empty()) TRY(hypervisor_.BeginCopy(id, TRY(compute::CopyXml(disks, templates_))));
+  // Half a megabyte, which firmware seldom writes to: its moment is that of the disks, or as good.
+  for (const Copy& copy : copies) {
+    if (copy.snapshot.device == kNvram) TRY(CopyFile(copy.disk, copy.file));
+  }
+  return disks.empty() ? Result<void>() : Follow(id, stop);
 }
 
 Result<void> SnapshotTaker::Follow(const InstanceId& id, const std::stop_token& stop) {
@@ -171,7 +195,9 @@ Result<void> SnapshotTaker::Keep(const Instance& instance, const Copy& copy, con
                                  const std::stop_token& stop) {
   const Snapshot& snapshot = copy.snapshot;
   TRY(Mark(copy.file, snapshot.blob));
-  const images::DiskImage disk = TRY(images::IdentifyDiskImage(copy.file, {}));
+  images::DiskImage disk;
+  const bool is_disk = snapshot.device != kNvram;
+  if (is_disk) disk = TRY(images::IdentifyDiskImage(copy.file, {}));
   const images::BlobFile file = TRY(blobs_.Keep(copy.file));
   Blob blob;
   blob.uuid = snapshot.blob;
@@ -179,7 +205,7 @@ Result<void> SnapshotTaker::Keep(const Instance& instance, const Copy& copy, con
   blob.sha512 = file.digests.sha512;
   blob.size = static_cast<std::int64_t>(file.bytes);
   blob.virtual_size = static_cast<std::int64_t>(disk.virtual_bytes);
-  blob.source_format = ToString(disk.format);
+  if (is_disk) blob.source_format = ToString(disk.format);
   blob.fetched_at = images::UnixNow();
   TRY(Insist<Blob>(stop, [&] { return store_.blobs.Store(settings_.self, blob); }));
   TRY(Insist<Artifact>(stop, [&] {

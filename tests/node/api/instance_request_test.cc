@@ -113,6 +113,22 @@ TEST_CASE("ParseInstanceRequest: each refusal names the field") {
   CHECK_THAT(error.message, Catch::Contains(bad.text));
 }
 
+TEST_CASE("ParseInstanceRequest: an nvram begins from what the cloud keeps, with UEFI only") {
+  json body = ClientBody();
+  body["nvram_template"] = "label:golden";
+  CHECK(Refusal(body).message == "nvram_template needs uefi");
+  body["uefi"] = true;
+  const auto instance = ParseInstanceRequest(body, kTeam);
+  REQUIRE(instance);
+  CHECK(View(*instance)["nvram_template"] == "label:golden");
+  for (const char* bad :
+       {"http://images/x", "sf://upload/team/x", "golden", "label:", "sf://"}) {
+    body["nvram_template"] = bad;
+    CAPTURE(bad);
+    CHECK(Refusal(body).code == Code::kInvalid);
+  }
+}
+
 TEST_CASE("ParseInstanceRequest: what does not exist, or is another's, is not found") {
   json body = ClientBody();
   body["namespace"] = "other";
