@@ -23,7 +23,6 @@ CAPABILITIES = {
     "artifact-upload-types": "POST /artifacts/upload/{name}",
     "blob-metadata": "GET /blobs/{uuid}/metadata",
     "blob-search-by-hash": "GET /blob_checksums/sha512/{digest}",
-    "cluster-cacert": "GET /admin/cacert",
     "events-by-type": "GET /instances/{ref}/events",
     "get-instance-namespace": "GET /instances/{ref}",
     "get-network-namespace": "GET /networks/{ref}",
