@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "node/config_options.h"
+#include "node/default_file.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX has us declare it.
 
@@ -179,28 +180,6 @@ void AddCommands(CLI::App& app, CommandLine& line) {
   bootstrap->add_option("--key-file", line.key_file);
 }
 
-/// kDefaultFile as it is installed: every option, explained and commented out.
-std::string FileOfDefaults() {
-  std::string text =
-      "# Options of sf-node. A flag or a variable SHAKENFIST_... wins over a line here. What is\n"
-      "# commented out shows the default, in words where it depends on the host. Only SQL_URL has\n"
-      "# none. `sf-node config` prints what is in force.\n";
-  for (const ConfigGroup& group : ConfigGroups()) {
-    text += fmt::format("\n# ---- {} ----\n", group.title);
-    for (const ConfigOption& option : group.options) {
-      std::string help = "\n" + std::string(option.help);
-      for (std::size_t at = 0; (at = help.find('\n', at)) != std::string::npos; at += 3) {
-        help.replace(at, 1, "\n# ");
-      }
-      const bool in_words = option.find != nullptr;
-      text += help + (in_words ? fmt::format(" Default: {}.", option.default_text) : "") +
-              fmt::format("\n#{}={}\n", option.name,
-                          in_words ? "" : option.default_text);
-    }
-  }
-  return text;
-}
-
 Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
   CommandLine line;
   CLI::App app("The daemon of Shaken Fist, a deliberately minimal cloud.", "sf-node");
@@ -235,7 +214,7 @@ Result<CommandLine> ReadCommandLine(const std::vector<std::string>& arguments) {
   const auto given = app.get_subcommands();
   if (given.empty()) return Fail(Code::kInvalid, "no command is given; see sf-node --help");
   line.command = kCommands.at(given.front()->get_name());
-  if (line.defaults) line.text = FileOfDefaults();
+  if (line.defaults) line.text = DefaultFile();
   return line;
 }
 

@@ -23,6 +23,7 @@
 #include "node/picture_memory.h"
 #include "node/reconcile/lost_nodes.h"
 #include "node/reconcile/upload_reaper.h"
+#include "node/store/reap.h"
 
 namespace sf {
 namespace {
@@ -34,12 +35,6 @@ constexpr auto kMaintenancePeriod = 60s;
 constexpr auto kPicturePeriod = 10s;
 constexpr auto kCertificatePeriod = 60s;
 constexpr std::size_t kMaxWaitingJobs = 10'000;
-// Deleted objects stay readable by their UUID for an hour, as clients that wait for the end of one
-// expect; namespaces for seconds only, because an ansible task takes a deleted one for a live one.
-constexpr double kDeletedAge = 3600;
-constexpr double kDeletedNamespaceAge = 10;
-constexpr double kEventAge = 90 * 86400.0;
-constexpr int kReapBatch = 500;
 constexpr std::size_t kLocalTokenBytes = 32;
 constexpr std::uint64_t kGigabyte = std::uint64_t{1} << 30;
 
@@ -390,14 +385,7 @@ void Daemon::Maintain() {
   report("giving back claims on sources", fetcher_.ForgetClaims());
   report("reaping stored blobs", shelf_.Reap());
   report("reaping uploads", reconcile::ReapUploads(host_.self, store_->uploads, uploads_));
-  report("reaping snapshots", store_->snapshots.Reap(kDeletedAge));
-  report("reaping agent operations", store_->agent_operations.Reap(kReapBatch));
-  report("reaping instances", store_->instances.Reap(kDeletedAge, kReapBatch));
-  report("reaping networks", store_->networks.Reap(kDeletedAge, kReapBatch));
-  report("reaping artifacts", store_->artifacts.Reap(kDeletedAge, kReapBatch));
-  report("reaping sources", store_->image_sources.Reap(kReapBatch));
-  report("reaping namespaces", store_->namespaces.Reap(kDeletedNamespaceAge));
-  report("pruning events", store_->events.Prune(kEventAge, kReapBatch));
+  store::Reap(*store_);
   malloc_trim(0);  // What a rush needed is the host's again.
 }
 

@@ -73,7 +73,7 @@ struct Verb {
   BodyOf body = nullptr;      ///< adds to what parameters with a field have become
   Prepare prepare = nullptr;  ///< what has to be done before the calls; adds to the body, too
   Run run = nullptr;  ///< does it all by itself, `calls` being for show; gives what is printed
-  Follow follow = nullptr;    ///< what the first call's answer is for, once it has come so far
+  Follow follow = nullptr;  ///< what the first call's answer is for, once it has come so far
 };
 
 /// What the verbs of one noun have in common: the word, and where its objects are.

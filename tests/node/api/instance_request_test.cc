@@ -121,8 +121,7 @@ TEST_CASE("ParseInstanceRequest: an nvram begins from what the cloud keeps, with
   const auto instance = ParseInstanceRequest(body, kTeam);
   REQUIRE(instance);
   CHECK(View(*instance)["nvram_template"] == "label:golden");
-  for (const char* bad :
-       {"http://images/x", "sf://upload/team/x", "golden", "label:", "sf://"}) {
+  for (const char* bad : {"http://images/x", "sf://upload/team/x", "golden", "label:", "sf://"}) {
     body["nvram_template"] = bad;
     CAPTURE(bad);
     CHECK(Refusal(body).code == Code::kInvalid);
