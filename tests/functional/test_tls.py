@@ -112,9 +112,16 @@ class Https(ThreeNodes):
         wait_for(lambda: text in node.log.read_text(errors="replace"), seconds, text, node.tail)
 
     def reads_console(self, node):
-        """Whether this node passes on what the first one knows."""
+        """What this node answers to a question for the first one."""
         self.log.write_bytes(b"said on the console\n")
         return node.client("team", "secret").request("GET", f"/instances/{self.uuid}/consoledata")
+
+    def wait_console(self, *nodes):
+        """Until all of them know how the first one is to be asked, and are answered by it."""
+        for node in nodes:
+            wait_for(lambda node=node: self.reads_console(node).status == 200, 20,
+                     f"{node.name} passes it on",
+                     lambda node=node: f"{self.reads_console(node)!r}\n{node.tail()}")
 
     # ---- what goes from node to node -------------------------------------------------------------
 
@@ -224,13 +231,14 @@ class Https(ThreeNodes):
         node = self.nodes[2]
         (self.files(node) / "ca.pem").write_bytes(self.stranger.file.read_bytes())
         self.restart(node)
-        answer = self.reads_console(node)
+        answer = wait_for(lambda: "certificate" in (a := self.reads_console(node)).text and a, 20,
+                          "it says why not", lambda: f"{self.reads_console(node)!r}\n{node.tail()}")
         self.assertEqual(503, answer.status, answer)
         self.assertIn(self.nodes[0].name, answer.error)
         self.assertIn("its certificate is not trusted here", answer.error)
         (self.files(node) / "ca.pem").write_bytes(self.authority.file.read_bytes())
         os.kill(node.pid, signal.SIGHUP)
-        wait_for(lambda: self.reads_console(node).status == 200, 10, "it believes ours", node.tail)
+        self.wait_console(node)
 
     # ---- what changes ----------------------------------------------------------------------------
 
@@ -251,7 +259,7 @@ class Https(ThreeNodes):
         self.assertEqual(200, kept.getresponse().status)
         kept.close()
         self.assertEqual(3, len(self.members(node)))
-        self.assertEqual(200, self.reads_console(self.nodes[1]).status)
+        self.wait_console(self.nodes[1])
         metrics = node.client().bare("GET", "/metrics").text
         self.assertRegex(metrics, r"(?m)^shakenfist_api_certificate_expires \d")
         self.assertNotIn("PRIVATE", node.log.read_text(errors="replace"))
@@ -261,16 +269,13 @@ class Https(ThreeNodes):
         secret = {key: self.options[key] for key in plain}
         self.restart(self.nodes[1], **plain)  # it asks one that speaks HTTPS
         self.assertEqual("http", self.nodes[1].client().url.scheme)
-        self.assertEqual(200, self.reads_console(self.nodes[1]).status)
+        self.wait_console(self.nodes[1])
         self.assertEqual(3, len(self.members(self.nodes[1])))
         self.restart(self.nodes[0], **plain)  # and is asked by one
-        wait_for(lambda: self.reads_console(self.nodes[2]).status == 200, 10, "it is asked plainly",
-                 self.nodes[2].tail)
+        self.wait_console(self.nodes[2])
         for node in self.nodes[:2]:
             self.restart(node, **secret)
-        for node in self.nodes:
-            wait_for(lambda node=node: self.reads_console(node).status == 200, 10, "all is as it was",
-                     node.tail)
+        self.wait_console(*self.nodes)
 
     def test_a_node_that_cannot_do_it_right_does_not_start(self):
         node = self.nodes[2]
@@ -287,3 +292,4 @@ class Https(ThreeNodes):
         key.chmod(0o600)
         self.assertRegex(node.tool("check").stdout, r"(?m)^HTTPS +ok ")
         node.start()
+        self.wait_console(node)
