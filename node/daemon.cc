@@ -106,7 +106,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
       fetcher_(host_.self, *store_, cache_, shelf_, copier_),
       snapshot_taker_(host_, config.disk_reserve_gib * kGigabyte, *store_, hypervisor_, blobs_,
                       templates_, metrics_),
-      agents_(workers_, *store_, blobs_, copier_, ToAgentSettings(config)),
+      agents_(workers_, *store_, blobs_, shelf_, ToAgentSettings(config)),
       reconciler_(loop_, workers_, *store_, hypervisor_, cache_, builder_, fetcher_,
                   snapshot_taker_, host_, limits_,
                   [this](const auto& desired, const auto& actual) { Report(desired, actual); }),

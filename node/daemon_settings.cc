@@ -99,8 +99,7 @@ images::UploadLimits ToUploadLimits(const Config& config) {
 reconcile::Agents::Settings ToAgentSettings(const Config& config) {
   return {{.self = NodeId(config.node_name),
            .most_bytes = config.upload_max_bytes,
-           .reserve_bytes = config.disk_reserve_gib * kGigabyte,
-           .storage = config.storage_path},
+           .reserve_bytes = config.disk_reserve_gib * kGigabyte},
           config.agent_deadline};
 }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cli/agent.h"
 
-#include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <fstream>
 #include <thread>
 
 #include "node/base/uuid.h"
 #include "node/cli/api_client.h"
+#include "node/cli/download.h"
 #include "node/cli/progress.h"
 #include "node/cli/upload.h"
 
@@ -76,12 +74,7 @@ Result<std::string> Execute(ApiClient& client, const Arguments& given, Style sty
 Result<std::string> Download(ApiClient& client, const Arguments& given, Style style) {
   const json done = TRY(Do(client, given, "get", {{"path", Text(given, "source")}}));
   const std::string blob = TextAt(FirstResult(done), "content_blob");
-  const std::string bytes = TRY(client.Call("GET", fmt::format("/blobs/{}/data", blob)));
-  const std::string& path = Text(given, "destination");
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << bytes;
-  file.close();
-  if (!file) return Fail(Code::kInvalid, "cannot write {}: {}", path, std::strerror(errno));
+  TRY(WriteBlob(client, blob, Text(given, "destination")));
   return style == Style::kJson ? ToText(done) + "\n" : "";
 }
 

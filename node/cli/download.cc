@@ -38,38 +38,39 @@ Result<Wanted> ReadAnswer(const json& answer) {
   return wanted;
 }
 
-Result<void> WriteTo(std::ofstream& file, const std::string& path, ApiClient& client,
-                     const Wanted& wanted) {
-  Progress progress(client);
-  std::uint64_t done = 0;
-  TRY(client.Fetch(PathOf({"GET", "/blobs/{blob}/data"}, {{"blob", {wanted.blob}}}),
-                   [&](std::string_view bytes) -> Result<void> {
-                     file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-                     done += bytes.size();
-                     progress.ShowBytes("downloading " + path, done, wanted.bytes);
-                     if (file) return {};
-                     return Fail(Code::kInternal, "cannot write {}: {}", path,
-                                 std::strerror(errno));
-                   }));
-  file.close();
-  if (file) return {};
-  return Fail(Code::kInternal, "cannot write {}: {}", path, std::strerror(errno));
-}
-
 }  // namespace
 
-Result<void> DownloadBlob(ApiClient& client, const Arguments& given, const std::string& answer) {
-  const Wanted wanted = TRY(ReadAnswer(json::parse(answer, nullptr, false)));
-  const std::string& path = Text(given, "destination");
+Result<void> WriteBlob(ApiClient& client, const std::string& blob, const std::string& path,
+                       std::uint64_t total) {
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored)) {
     return Fail(Code::kInvalid, "{} is there already", path);
   }
+  const auto failure = [&path] {
+    return Fail(Code::kInvalid, "cannot write {}: {}", path, std::strerror(errno));
+  };
   std::ofstream file(path, std::ios::binary);
-  if (!file) return Fail(Code::kInvalid, "cannot write {}: {}", path, std::strerror(errno));
-  const auto written = WriteTo(file, path, client, wanted);
+  if (!file) return failure();
+  Progress progress(client);
+  std::uint64_t done = 0;
+  auto written =
+      client.Fetch(PathOf({"GET", "/blobs/{blob}/data"}, {{"blob", {blob}}}),
+                   [&](std::string_view bytes) -> Result<void> {
+                     if (!file.write(bytes.data(), static_cast<std::streamsize>(bytes.size())))
+                       return failure();
+                     done += bytes.size();
+                     progress.ShowBytes("downloading " + path, done, total);
+                     return {};
+                   });
+  file.close();
+  if (written && !file) written = failure();
   if (!written) std::filesystem::remove(path, ignored);
   return written;
+}
+
+Result<void> DownloadBlob(ApiClient& client, const Arguments& given, const std::string& answer) {
+  const Wanted wanted = TRY(ReadAnswer(json::parse(answer, nullptr, false)));
+  return WriteBlob(client, wanted.blob, Text(given, "destination"), wanted.bytes);
 }
 
 }  // namespace sf::cli

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/reconcile/agent_operation_job.h"
 
-#include <algorithm>
 #include <system_error>
 
-#include "compute/capacity.h"
 #include "images/image_index.h"
 #include "node/base/log.h"
 #include "node/base/pause.h"
@@ -68,26 +66,7 @@ Result<std::filesystem::path> AgentOperationJob::Bring(const BlobId& id,
   if (static_cast<std::uint64_t>(blob.size) > settings_.most_bytes) {
     return sf::Fail(Code::kTooLarge, "blob {} has more than {} bytes", id, settings_.most_bytes);
   }
-  if (auto path = blobs_.Find(blob.sha256)) return *std::move(path);
-  if (static_cast<std::uint64_t>(blob.size) > TRY(Room())) {
-    return sf::Fail(Code::kNoCapacity, "node {} has no room for the {} bytes of blob {}",
-                    settings_.self, blob.size, id);
-  }
-  const std::filesystem::path part = blobs_.NewPart();
-  const auto copied =
-      copier_.Copy(id, TRY(store_.image_sources.Holders(id)), part, /*progress=*/{}, stop);
-  if (!copied) {
-    Remove(part);
-    return tl::unexpected(copied.error());
-  }
-  const images::BlobFile kept = TRY(blobs_.Keep(part, {}, blob.sha256));
-  TRY(store_.blobs.Store(settings_.self, blob));
-  return kept.path;
-}
-
-Result<std::uint64_t> AgentOperationJob::Room() const {
-  const std::uint64_t free = TRY(compute::ReadDiskSpace(settings_.storage)).free_bytes;
-  return free - std::min(free, settings_.reserve_bytes);
+  return TRY(shelf_.Bring(blob, stop)).path;
 }
 
 void AgentOperationJob::End(std::unique_ptr<AgentRun> run, double seconds,

@@ -12,7 +12,7 @@
 
 #include "images/blob_files.h"
 #include "node/reconcile/agent_run.h"
-#include "node/reconcile/blob_copier.h"
+#include "node/reconcile/blob_shelf.h"
 #include "node/store/store.h"
 
 namespace sf::reconcile {
@@ -27,12 +27,11 @@ class AgentOperationJob {
     NodeId self;
     std::uint64_t most_bytes = 0;     ///< of a file, either way
     std::uint64_t reserve_bytes = 0;  ///< of the disk, left alone
-    std::filesystem::path storage;
   };
 
   AgentOperationJob(Settings settings, store::Store& store, images::BlobFiles& blobs,
-                    BlobCopier& copier)
-      : settings_(std::move(settings)), store_(store), blobs_(blobs), copier_(copier) {}
+                    BlobShelf& shelf)
+      : settings_(std::move(settings)), store_(store), blobs_(blobs), shelf_(shelf) {}
 
   /// The run, ready to go; none when the operation has ended, or has been ended because it cannot
   /// be. An Error means that it is to be tried again.
@@ -46,14 +45,13 @@ class AgentOperationJob {
  private:
   Result<AgentRun::Files> Prepare(const AgentOperation& operation, const std::stop_token& stop);
   Result<std::filesystem::path> Bring(const BlobId& id, const std::stop_token& stop);
-  Result<std::uint64_t> Room() const;
   Result<void> Keep(const AgentRun& run, double seconds);
   Result<BlobId> Record(const images::BlobFile& file);
 
   const Settings settings_;
   store::Store& store_;
   images::BlobFiles& blobs_;
-  BlobCopier& copier_;
+  BlobShelf& shelf_;
 };
 
 }  // namespace sf::reconcile

@@ -44,13 +44,13 @@ std::vector<AgentGuest> AgentGuests(const Desired& desired, const Actual& actual
   return guests;
 }
 
-Agents::Agents(WorkerPool& workers, store::Store& store, images::BlobFiles& blobs,
-               BlobCopier& copier, Settings settings)
+Agents::Agents(WorkerPool& workers, store::Store& store, images::BlobFiles& blobs, BlobShelf& shelf,
+               Settings settings)
     : workers_(workers),
       store_(store),
       self_(settings.job.self),
       deadline_(settings.deadline),
-      job_(std::move(settings.job), store, blobs, copier) {
+      job_(std::move(settings.job), store, blobs, shelf) {
   loop_.Every(kTick, [this] { Sweep(); });
   thread_ = std::thread([this] { loop_.Run(); });
 }

@@ -54,7 +54,7 @@ class Agents {
     std::chrono::seconds deadline{};  ///< of an operation: until it begins, and until it ends
   };
 
-  Agents(WorkerPool& workers, store::Store& store, images::BlobFiles& blobs, BlobCopier& copier,
+  Agents(WorkerPool& workers, store::Store& store, images::BlobFiles& blobs, BlobShelf& shelf,
          Settings settings);
   /// Once the workers have stopped.
   ~Agents();
