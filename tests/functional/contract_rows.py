@@ -196,7 +196,7 @@ INSTANCES = [  # section 11
         {"disk": [disk(bus="ide")]}, {"video": {"model": "cirrus"}}, {"video": {"memory": 16384}},
         {"configdrive": "floppy"}, {"metadata": []}, {"metadata": {"k": ""}},
         {"metadata": {"tags": "web"}}, {"metadata": {"affinity": {"web": "much"}}},
-        {"secure_boot": True}, {"network": ["front"]}, {"network": [{"model": "virtio"}]},
+        {"secure_boot": True}, {"nvram_template": "label:no-such"}, {"network": ["front"]}, {"network": [{"model": "virtio"}]},
         {"network": [nic(network_uuid="twins")]}, {"network": [nic(address="10.9.9.9")]})),
     *(no(404, "POST", "/instances", instance(**missing)) for missing in (
         {"namespace": "system"}, {"namespace": "no-such"}, {"placed_on": "nobody"},
@@ -204,7 +204,8 @@ INSTANCES = [  # section 11
         {"disk": [disk(base="label:no-such")]}, {"disk": [disk(base="sf://label/{team}/no-such")]},
         {"disk": [disk(base="sf://upload/{team}/no-such")]},
         {"disk": [disk(base=f"sf://snapshot/{UNKNOWN}")]},
-        {"disk": [disk(base=f"sf://blob/{UNKNOWN}")]}, {"nvram_template": "label:no-such"})),
+        {"disk": [disk(base=f"sf://blob/{UNKNOWN}")]},
+        {"uefi": True, "nvram_template": "label:no-such"})),
     no(406, "POST", "/instances", instance(network=[nic(network_uuid="leaving")])),
     no(409, "POST", "/instances", instance(network=[nic(address="10.0.0.20")])),
     no(507, "POST", "/instances", instance(memory=16_000_000)),

@@ -181,11 +181,13 @@ class Copies(ThreeNodes):
         self.here.wait(uuid, "created")
         self.here.wait_console(uuid, "TINY BOOTED", BOOT)
         self.assertIn(third, self.wait_copies(blob, 3))
-        # Whoever has it is preferred.
-        plan = self.here.call("POST", "/instances", {
-            "name": "where", "cpus": 1, "memory": 64, "disk": [{"base": f"sf://blob/{blob}"}],
-            "dry_run": True})
-        self.assertEqual([1, 1, 1], [one["images_cached"] for one in plan["ranked"]])
+        # Whoever has it is preferred, as soon as it has told the others of it.
+        def cached():
+            plan = self.here.call("POST", "/instances", {
+                "name": "where", "cpus": 1, "memory": 64, "disk": [{"base": f"sf://blob/{blob}"}],
+                "dry_run": True})
+            return [one["images_cached"] for one in plan["ranked"]]
+        wait_for(lambda: cached() == [1, 1, 1], 30, "all are known to have it", cached)
         self.here.delete(uuid)
 
     def test_the_blob_of_an_image_is_copied_for_an_instance_as_well(self):
