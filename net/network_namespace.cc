@@ -22,15 +22,23 @@ Result<FileDescriptor> OpenOwnNamespace() {
   return opened;
 }
 
-Home::~Home() { SF_CHECK(::setns(home_.get(), CLONE_NEWNET) == 0); }
+Home::~Home() {
+  if (away_) SF_CHECK(::setns(home_.get(), CLONE_NEWNET) == 0);
+}
 
 Result<void> Home::Enter(const FileDescriptor& other) {
-  if (::setns(other.get(), CLONE_NEWNET) == 0) return {};
+  if (::setns(other.get(), CLONE_NEWNET) == 0) {
+    away_ = true;
+    return {};
+  }
   return Fail(Code::kInternal, "cannot enter a network namespace: {}", Reason());
 }
 
 Result<void> Home::EnterNew() {
-  if (::unshare(CLONE_NEWNET) == 0) return {};
+  if (::unshare(CLONE_NEWNET) == 0) {
+    away_ = true;
+    return {};
+  }
   return Fail(Code::kInternal, "no new network namespace: {}", Reason());
 }
 

@@ -26,6 +26,7 @@ class Home {
 
  private:
   const FileDescriptor& home_;
+  bool away_ = false;
 };
 
 }  // namespace sf::net
