@@ -52,7 +52,7 @@ LIST
       run) tr -s ' \n' '\n' <<'LIST'
         ca-certificates mariadb-server mariadb-client
         libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils ovmf
-        docker.io dnsmasq-base iproute2 nftables kmod
+        docker.io dnsmasq-base iproute2 nftables kmod procps
 LIST
       ;;
       package) tr -s ' \n' '\n' <<'LIST'
@@ -61,7 +61,7 @@ LIST
       ;;
       test) tr -s ' \n' '\n' <<'LIST'
         clang clang-format clang-tidy libclang-rt-14-dev python3 curl openssl wrk
-        libxml2-utils util-linux procps iputils-ping iputils-arping tcpdump
+        libxml2-utils util-linux iputils-ping iputils-arping tcpdump
         busybox-static cpio dosfstools mtools syslinux syslinux-common zstd
         mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage lintian
 LIST
