@@ -37,12 +37,6 @@ class Nat(ThreeNodes):
         super().setUp()
         self.addCleanup(self.delete_all)
 
-    def delete_all(self):
-        client = next(node for node in self.nodes if node.running()).client()
-        for instance in client.call("DELETE", "/instances", {"confirm": True, "namespace": "system"}):
-            client.wait(instance, "deleted", 60)
-        client.call("DELETE", "/networks", {"confirm": True, "namespace": "system"})
-
     def network(self, name, **fields):
         return self.nodes[0].client().call("POST", "/networks", {
             "name": name, "netblock": NETBLOCK, "provide_dhcp": True, "provide_nat": True, **fields})

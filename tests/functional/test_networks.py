@@ -9,18 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from case import NodeTest, guest
 from cluster import wait_for
+from shapes import INTERFACE, NETWORK
 
-TEXT_OR_NULL = (str, type(None))
-NETWORK = {
-    "uuid": str, "name": str, "namespace": str, "netblock": str, "provide_dhcp": bool,
-    "provide_nat": bool, "provide_dns": bool, "floating_gateway": TEXT_OR_NULL, "vxid": int,
-    "state": str, "metadata": dict, "version": int
-}
-INTERFACE = {
-    "uuid": str, "network_uuid": str, "instance_uuid": str, "macaddr": str, "ipv4": TEXT_OR_NULL,
-    "order": int, "model": str, "floating": TEXT_OR_NULL, "state": str, "metadata": dict,
-    "version": int
-}
 FLOATING = ipaddress.ip_network("192.168.20.0/24")
 
 

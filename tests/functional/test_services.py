@@ -33,12 +33,6 @@ class Services(ThreeNodes):
         super().setUp()
         self.addCleanup(self.delete_all)
 
-    def delete_all(self):
-        client = next(node for node in self.nodes if node.running()).client()
-        for instance in client.call("DELETE", "/instances", {"confirm": True, "namespace": "system"}):
-            client.wait(instance, "deleted", 60)
-        client.call("DELETE", "/networks", {"confirm": True, "namespace": "system"})
-
     @classmethod
     def containers(cls, node):
         """Of this cluster, on the host of `node`."""

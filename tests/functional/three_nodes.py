@@ -57,6 +57,13 @@ class ThreeNodes(unittest.TestCase):
             if not node.running():
                 node.start()
 
+    def delete_all(self):
+        """What the namespace system has: instances first, and waited for."""
+        client = next(node for node in self.nodes if node.running()).client()
+        for instance in client.call("DELETE", "/instances", {"confirm": True, "namespace": "system"}):
+            client.wait(instance, "deleted", 60)
+        client.call("DELETE", "/networks", {"confirm": True, "namespace": "system"})
+
     # ---- what the nodes see ----------------------------------------------------------------------
 
     def members(self, node):
