@@ -45,12 +45,6 @@ class Guards(ThreeNodes):
         super().setUp()
         self.addCleanup(self.delete_all)
 
-    def delete_all(self):
-        for instance in self.client.call("DELETE", "/instances",
-                                         {"confirm": True, "namespace": "system"}):
-            self.client.wait(instance, "deleted", 60)
-        self.client.call("DELETE", "/networks", {"confirm": True, "namespace": "system"})
-
     def network(self, name, **fields):
         return self.client.call("POST", "/networks", {
             "name": name, "netblock": NETBLOCK, "provide_dhcp": True, "provide_nat": True, **fields})
