@@ -77,7 +77,8 @@ class Station {
 /// The host, with a NIC `nic0` to the outside, and the networks that it serves.
 class NatHost {
  public:
-  explicit NatHost(std::vector<WantedNetwork> served) : networks(std::move(served)) {
+  explicit NatHost(std::vector<WantedNetwork> served, Shield guarded = {})
+      : networks(std::move(served)), shield(std::move(guarded)) {
     Shell("ip link set lo up; ip address add 10.99.0.1/24 dev nic0");
     for (const WantedNetwork& network : networks) MakeBridge(network);
     Want();
@@ -123,7 +124,7 @@ class NatHost {
   std::vector<WantedNetwork> networks;
   WantedEgress egress = {
       .nic = "nic0", .floating = Netblock::Parse("192.168.20.0/24").value(), .masquerade = true};
-  Shield shield = {};
+  Shield shield;
 
  private:
   const Folder home_;
@@ -169,11 +170,11 @@ TEST_CASE("Nat: guests reach an outside that knows nothing of them, and not each
 
 TEST_CASE("Nat: guests begin nothing with those who run the cloud", "[host]") {
   InNewNamespace([] {
-    NatHost host({WithNat(5, "192.168.20.5")});
-    host.shield = {.nodes = {Ip("10.99.0.1"), Ip("10.99.0.3")},
-                   .databases = {{Ip("10.99.0.2"), 3306}},
-                   .dns_servers = {Ip("10.99.0.3")}};
-    host.Want();
+    // From the beginning: rules that are wanted later come into force somewhat later.
+    NatHost host({WithNat(5, "192.168.20.5")},
+                 {.nodes = {Ip("10.99.0.1"), Ip("10.99.0.3")},
+                  .databases = {{Ip("10.99.0.2"), 3306}},
+                  .dns_servers = {Ip("10.99.0.3")}});
     const auto guest = host.Guest(0, 10);
     const Station& outside = host.outside;
     outside.Run("ip address add 10.99.0.3/24 dev eth0");
