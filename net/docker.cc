@@ -18,7 +18,8 @@ constexpr char kDigestLabel[] = "shakenfist.digest";
 constexpr std::chrono::seconds kImportTimeout{120};
 constexpr int kMaxPids = 4096;
 constexpr std::size_t kMaxLog = 4 << 20;
-constexpr std::size_t kFrameHeader = 8;  // Of a log: its stream, three zeros, the length.
+constexpr std::size_t kFrameHeader = 8;  // Of output: its stream, three zeros, the length.
+constexpr char kStandardError = 2;
 
 std::string Digest(std::string_view text) {
   std::array<unsigned char, 16> hash = {};
@@ -76,6 +77,27 @@ std::string Label(const json& body, const char* label) {
       body.is_object() ? body.value(json::json_pointer("/Config/Labels"), json()) : json();
   if (!labels.is_object() || !labels.contains(label) || !labels[label].is_string()) return {};
   return labels[label].get<std::string>();
+}
+
+/// What programs in containers wrote, without the frames that tell the two streams apart.
+struct Output {
+  std::string all;
+  std::string errors;
+};
+
+Output WithoutFrames(std::string_view framed) {
+  Output output;
+  while (framed.size() >= kFrameHeader) {
+    std::size_t length = 0;
+    for (const char byte : framed.substr(4, 4))
+      length = length << 8 | static_cast<unsigned char>(byte);
+    const bool is_error = framed.front() == kStandardError;
+    framed.remove_prefix(kFrameHeader);
+    output.all += framed.substr(0, length);
+    if (is_error) output.errors += framed.substr(0, length);
+    framed.remove_prefix(std::min(length, framed.size()));
+  }
+  return output;
 }
 
 json CreateBody(const ContainerSpec& spec) {
@@ -147,7 +169,6 @@ Result<Docker::Found> Docker::Find(const std::string& name) {
   return Found{.container = {.id = Get<std::string>(body, "/Id", ""),
                              .name = name,
                              .running = Get(body, "/State/Running", false),
-                             .pid = Get(body, "/State/Pid", 0),
                              .exit_code = Get(body, "/State/ExitCode", 0)},
                .digest = Label(body, kDigestLabel)};
 }
@@ -222,6 +243,30 @@ Result<void> Docker::Remove(const std::string& name) {
   return {};
 }
 
+Result<std::string> Docker::Run(const std::string& name, const std::vector<std::string>& command) {
+  const Found found = TRY(Find(name));
+  const std::string what = fmt::format("container {}: {}", name, command.front());
+  const json body = {{"Cmd", command}, {"AttachStdout", true}, {"AttachStderr", true}};
+  const HttpHeaders is_json = {{"Content-Type", "application/json"}};
+  const auto made =
+      TRY(Call(what, {.method = "POST",
+                      .url = Url(fmt::format("/containers/{}/exec", found.container.id)),
+                      .headers = is_json,
+                      .body = body.dump()}));
+  const std::string exec =
+      "/exec/" + Get<std::string>(json::parse(made.body, nullptr, false), "/Id", "");
+  const auto ran = TRY(Call(what, {.method = "POST",
+                                   .url = Url(exec + "/start"),
+                                   .headers = is_json,
+                                   .body = R"({"Detach": false})",
+                                   .max_body = kMaxLog}));
+  const Output output = WithoutFrames(ran.body);
+  const auto ended = TRY(Call(what, {.url = Url(exec + "/json")}));
+  const int status = Get(json::parse(ended.body, nullptr, false), "/ExitCode", -1);
+  if (status == 0) return output.all;
+  return Fail(Code::kNotReady, "{}", output.errors.empty() ? what + " failed" : output.errors);
+}
+
 Result<std::string> Docker::Logs(const std::string& name, int lines) {
   const Found found = TRY(Find(name));
   const auto response =
@@ -229,17 +274,7 @@ Result<std::string> Docker::Logs(const std::string& name, int lines) {
                {.url = Url(fmt::format("/containers/{}/logs?stdout=true&stderr=true&tail={}",
                                        found.container.id, lines)),
                 .max_body = kMaxLog}));
-  std::string text;
-  std::string_view left = response.body;
-  while (left.size() >= kFrameHeader) {
-    std::size_t length = 0;
-    for (const char byte : left.substr(4, 4))
-      length = length << 8 | static_cast<unsigned char>(byte);
-    left.remove_prefix(kFrameHeader);
-    text += left.substr(0, length);
-    left.remove_prefix(std::min(length, left.size()));
-  }
-  return text;
+  return WithoutFrames(response.body).all;
 }
 
 }  // namespace sf::net

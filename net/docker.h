@@ -24,7 +24,6 @@ struct Container {
   std::string id;
   std::string name;
   bool running = false;
-  int pid = 0;  ///< of its pid 1, as Docker sees it
   int exit_code = 0;
 };
 
@@ -50,6 +49,9 @@ class Docker {
   Result<std::vector<std::string>> List();             ///< the names of ours, also of ended ones
   Result<void> Kill(const std::string& name, const std::string& signal);
   Result<void> Remove(const std::string& name);
+  /// Runs a program in it, with its rights, to its end; what that wrote, or why it failed:
+  /// kNotReady when it ended with a status but 0, and with what it wrote to its standard error.
+  Result<std::string> Run(const std::string& name, const std::vector<std::string>& command);
   /// The last `lines` of what it wrote.
   Result<std::string> Logs(const std::string& name, int lines);
 

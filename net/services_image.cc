@@ -33,6 +33,10 @@ std::vector<std::string> ServicesEntrypoint() {
   return {kProgram, ServicesFolder::kInContainer, kDnsmasq};
 }
 
+std::vector<std::string> PingCommand(const NetworkId& network, IpAddress address) {
+  return {kProgram, "ping", ServicesFolder::kInContainer, network.value, ToString(address)};
+}
+
 ContainerSpec ServicesContainer(const std::string& image, const std::string& folder) {
   return {.name = "shakenfist-services",
           .image = image,

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "net/docker.h"
+#include "node/base/id.h"
+#include "node/base/netblock.h"
 #include "node/base/result.h"
 
 namespace sf::net {
@@ -16,6 +18,9 @@ Result<std::string> ServicesImage(const std::string& sf_services, const std::str
 
 /// What starts in it.
 std::vector<std::string> ServicesEntrypoint();
+
+/// What, run in it, prints what ping(8) would of `address`, asked from within `network`.
+std::vector<std::string> PingCommand(const NetworkId& network, IpAddress address);
 
 /// The container that runs it, on `folder` (net/services_folder.h).
 ContainerSpec ServicesContainer(const std::string& image, const std::string& folder);

@@ -9,11 +9,10 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include "net/egress.h"
-#include "net/ping.h"
-#include "net/served_network.h"
 #include "net/services_image.h"
 #include "node/base/log.h"
 
@@ -211,15 +210,16 @@ Result<void> NetworkServices::StopServing() {
 
 Result<std::vector<std::string>> NetworkServices::Ping(const NetworkId& network,
                                                        IpAddress address) const {
-  const std::string& cluster_id = settings_.mesh.cluster_id;
-  const auto status = folder_.ReadStatus();
-  const auto container =
-      net::Docker(settings_.docker_socket, cluster_id).Inspect(ContainerOfOurs().name);
-  if (!status || !container || !status->networks.contains(network)) {
-    return Fail(Code::kNotReady, "network {} is not served at this moment", network);
+  net::Docker docker(settings_.docker_socket, settings_.mesh.cluster_id);
+  const auto said = docker.Run(ContainerOfOurs().name, net::PingCommand(network, address));
+  if (!said) {
+    return Fail(Code::kNotReady, "network {} is not served at this moment: {}", network,
+                said.error().message);
   }
-  const int name_space = status->networks.at(network).name_space;
-  return net::Ping(TRY(net::OpenServed(container->pid, name_space, cluster_id, network)), address);
+  std::vector<std::string> lines;
+  std::istringstream text(*said);
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
 }
 
 net::ContainerSpec NetworkServices::ContainerOfOurs() const {

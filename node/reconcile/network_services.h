@@ -56,7 +56,7 @@ class NetworkServices {
                   const Templates& templates, ServicesSettings settings, OnCapable on_capable);
 
   /// What ping(8) says of `address`, asked from within `network`. kNotReady when this node does not
-  /// serve it. Thread: HTTP (blocks for three seconds at most).
+  /// serve it. Thread: HTTP (blocks, as a rule for three seconds at most).
   Result<std::vector<std::string>> Ping(const NetworkId& network, IpAddress address) const;
 
   /// Networks, or who is in them, may have changed. Thread: any.

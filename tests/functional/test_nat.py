@@ -158,13 +158,18 @@ class Nat(ThreeNodes):
 
     def check_routed(self, client, routed):
         for node in self.nodes:
-            listed = node.client().call("GET", "/networks/second/addresses")
-            self.assertEqual([routed], [one["address"] for one in listed
-                                        if one["type"] == "routed"])
+            listed = wait_for(lambda node=node: self.addresses_with(node, routed), 2,
+                              f"{node.name} lists what is routed")
         client.refused(403, "DELETE", f"/networks/first/route/{routed}")
         client.refused(404, "DELETE", f"/networks/second/route/{listed[0]['address']}")
         client.refused(404, "DELETE", "/networks/second/route/nowhere")
         client.refused(404, "POST", "/networks/none/route")
+
+    @staticmethod
+    def addresses_with(node, routed):
+        listed = node.client().call("GET", "/networks/second/addresses")
+        is_there = [routed] == [one["address"] for one in listed if one["type"] == "routed"]
+        return listed if is_there else None
 
     def plug_in_another(self, client, uuid):
         """Another interface for an instance, asked for at a node that does not host it."""

@@ -42,6 +42,24 @@ bool HasLegs() {
                              [](const Link& link) { return link.name.starts_with("sf-leg-"); });
 }
 
+void MakeImage(Docker& docker) {
+  const auto tar = ServicesImage(SF_SERVICES, "/usr/sbin/dnsmasq");
+  REQUIRE(tar);
+  CHECK(*tar == ServicesImage(SF_SERVICES, "/usr/sbin/dnsmasq").value());
+  REQUIRE(docker.EnsureImage(kImage, *tar, ServicesEntrypoint()));
+  CHECK_FALSE(docker.EnsureImage(kImage, *tar, ServicesEntrypoint()).value());
+}
+
+void CheckPing(Docker& docker, const std::string& container, const WantedNetwork& network) {
+  const auto said = docker.Run(container, PingCommand(network.uuid, network.gateway));
+  REQUIRE(said);
+  CHECK_THAT(*said, Catch::Matchers::Contains("10 packets transmitted, 10 received"));
+  const auto none = docker.Run(container, PingCommand(sf::NetworkId("other"), network.gateway));
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == sf::Code::kNotReady);
+  CHECK_THAT(none.error().message, Catch::Matchers::Contains("other is not served"));
+}
+
 }  // namespace
 
 TEST_CASE("Services: in a container, which takes all with it when it is removed", "[host]") {
@@ -52,12 +70,8 @@ TEST_CASE("Services: in a container, which takes all with it when it is removed"
   MakeBridge(first);
   MakeBridge(second);
 
-  const auto tar = ServicesImage(SF_SERVICES, "/usr/sbin/dnsmasq");
-  REQUIRE(tar);
-  CHECK(*tar == ServicesImage(SF_SERVICES, "/usr/sbin/dnsmasq").value());
   Docker docker(kSocket, kCluster);
-  REQUIRE(docker.EnsureImage(kImage, *tar, ServicesEntrypoint()));
-  CHECK_FALSE(docker.EnsureImage(kImage, *tar, ServicesEntrypoint()).value());
+  MakeImage(docker);
 
   const Folder home;
   ServicesFolder folder(home.path());
@@ -84,6 +98,9 @@ TEST_CASE("Services: in a container, which takes all with it when it is removed"
   beat();
   CHECK(Lease(second, GuestMac(0)) == "10.1.0.77");
   CHECK_THAT(docker.Logs(spec.name, 1000).value(), Catch::Matchers::Contains("DHCPACK"));
+
+  beat();
+  CheckPing(docker, spec.name, first);
 
   // To another cluster it is a stranger's.
   Docker other(kSocket, "7e57c0de-0000-4000-8000-00000000000f");
