@@ -8,6 +8,7 @@ The two tables below are the architecture: whoever changes one changes the plan 
 """
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -110,7 +111,9 @@ FOLDERS = ("node", "gossip", "compute", "net", "images", "templates", "tests", "
 def main():
     root = pathlib.Path(__file__).resolve().parents[2]
     files = tracked(root)
-    found = [*check_folders(files), *(f for path in files for f in check_path(root, path))]
+    found = [*check_folders(files), *(f for path in files for f in check_path(root, path)),
+             *(f for path in files if path.endswith(".md")
+               for f in check_names(path, (root / path).read_text(), files))]
     found.sort()
     for path, line, message in found:
         print(f"{path}:{line}: {message}")
@@ -140,6 +143,21 @@ def check_folders(files):
     for folder in FOLDERS:
         if f"{folder}/README.md" not in files:
             yield f"{folder}/README.md", 1, "missing: say what the folder is and what it may not need"
+
+
+def check_names(path, text, files):
+    """What a document names has to be there: tests, paths of tests, and files that it links to."""
+    stems = {pathlib.PurePath(each).stem for each in files}
+    folders = {str(parent) for each in files for parent in pathlib.PurePath(each).parents}
+    here = pathlib.PurePath(path).parent
+    for number, line in enumerate(text.split("\n"), 1):
+        for name in re.findall(r"`(test_\w+)`", line):
+            if name not in stems:
+                yield path, number, f"there is no test '{name}'"
+        linked = [os.path.normpath(here / name) for name in re.findall(r"\]\(([\w./-]+)\)", line)]
+        for name in re.findall(r"`(tests/[\w./-]+)`", line) + linked:
+            if name.rstrip("/") not in folders and name not in files:
+                yield path, number, f"there is no '{name}'"
 
 
 def check_file(path, text):

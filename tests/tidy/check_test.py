@@ -54,6 +54,16 @@ class Rules(unittest.TestCase):
         self.catches("without a door", "node/x.cc", HEAD + "#include <boost/any.hpp>\n")
         self.passes("node/x.cc", HEAD + "#include <sys/socket.h>\n#include <vector>\n")
 
+    def test_what_a_document_names_is_there(self):
+        files = ["net/README.md", "net/link.h", "tests/functional/test_mesh.py"]
+        text = "`test_mesh` of `tests/functional`, [links](link.h), [all](../tests/functional/)\n"
+        self.assertEqual([], list(check.check_names("net/README.md", text, files)))
+        text = "`test_gone`\n`tests/gone.py`\n[this](gone.h)\n"
+        self.assertEqual([("net/README.md", 1, "there is no test 'test_gone'"),
+                          ("net/README.md", 2, "there is no 'tests/gone.py'"),
+                          ("net/README.md", 3, "there is no 'net/gone.h'")],
+                         list(check.check_names("net/README.md", text, files)))
+
     def test_names_say_something(self):
         self.catches("name nothing", "node/x.cc", HEAD + "class DiskManager {};\n")
         self.catches("name nothing", "node/string_utils.cc", HEAD)
