@@ -47,7 +47,7 @@ std::string Lacks(std::int64_t wanted, std::int64_t used, std::int64_t limit,
   return fmt::format("has {} {} free", std::max<std::int64_t>(limit - used, 0), noun);
 }
 
-constexpr std::array<Filter, 4> kFilters = {{
+constexpr std::array<Filter, 5> kFilters = {{
     {"state",
      [](const Instance&, const Candidate& candidate) -> std::string {
        if (candidate.node->state == "created") return "";
@@ -56,6 +56,10 @@ constexpr std::array<Filter, 4> kFilters = {{
            candidate.member && candidate.member->state >= gossip::MemberState::kUnreachable;
        return fmt::format("is {}", gone ? ToString(candidate.member->state)
                                         : std::string_view(candidate.node->state));
+     }},
+    {"drained",
+     [](const Instance&, const Candidate& candidate) -> std::string {
+       return candidate.node->drained ? "is drained" : "";
      }},
     {"cpus",
      [](const Instance& wanted, const Candidate& candidate) {
@@ -203,6 +207,9 @@ Result<Placement> Place(const Instance& wanted, const PlacementPicture& picture)
     if (candidates.empty()) return Fail(Code::kNotFound, "node {} not found", *node);
     if (const std::string down = kFilters[0].objection(wanted, candidates[0]); !down.empty()) {
       return Fail(Code::kNotFound, "node {} not found among those that are up: it {}", *node, down);
+    }
+    if (candidates[0].node->drained) {
+      return Fail(Code::kConflict, "node {} is drained: it takes no new instances", *node);
     }
   }
   auto [left, filters, left_out, objections] = ApplyFilters(wanted, std::move(candidates));

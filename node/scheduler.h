@@ -18,13 +18,13 @@ struct PlacementPicture {
   const std::vector<Neighbour>& neighbours;  ///< of the namespace of `wanted`
 };
 
-/// Filters the nodes (up, room for cpus, memory and disk), then ranks those left over:
+/// Filters the nodes (up, not drained, room for cpus, memory and disk), then ranks those left over:
 /// the owner's affinity first, then the room that would be left of what is scarcest there and the
 /// images that are there already. Equal nodes are in an order that the instance's UUID seeds, so
 /// that many instances share them. Pure.
 ///
-/// kNotFound when the node that the owner insists on is not there; kNoCapacity, saying of each node
-/// what it lacks.
+/// kNotFound when the node that the owner insists on is not there, kConflict when it is drained;
+/// kNoCapacity, saying of each node what it lacks.
 Result<Placement> Place(const Instance& wanted, const PlacementPicture& picture);
 
 }  // namespace sf

@@ -190,6 +190,8 @@ void Api::AddNodeRoutes() {
   Route("GET", "/nodes", nodes_, &Nodes::List, kAdmin);
   Route("GET", "/nodes/{name}", nodes_, &Nodes::Show, kAdmin);
   Route("DELETE", "/nodes/{name}", nodes_, &Nodes::Delete, kAdmin);
+  Route("POST", "/nodes/{name}/drain", nodes_, &Nodes::Drain, kAdmin);
+  Route("POST", "/nodes/{name}/undrain", nodes_, &Nodes::Undrain, kAdmin);
   Route("GET", "/nodes/{name}/events", nodes_, &Nodes::Events, kAdmin);
   router_.Add("GET", "/nodes/{name}/processmetrics", kAdmin,
               [this](const Call& call) { return ProcessMetrics(call); });

@@ -74,6 +74,19 @@ Result<Response> Nodes::Delete(const Call& call) {
   return Json(View(node, *cluster));
 }
 
+Result<Response> Nodes::Drain(const Call& call) {
+  const NodeId node = TRY(Find(call)).name;
+  TRY(store_.nodes.SetDrained(node, true));
+  store::InstanceFilter filter;
+  filter.node = node;
+  return Json(ViewAll(TRY(store_.instances.List(filter))));
+}
+
+Result<Response> Nodes::Undrain(const Call& call) {
+  TRY(store_.nodes.SetDrained(TRY(Find(call)).name, false));
+  return Json(View(TRY(Find(call)), *cluster_()));
+}
+
 Result<Response> Nodes::Members(const Call&) {
   const auto cluster = cluster_();
   json list = json::array();

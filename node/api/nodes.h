@@ -23,6 +23,9 @@ class Nodes {
   /// Of a node that is gone for good: its instances are deleted, too. One that comes back after
   /// that is a new one, and removes what it still has of them.
   Result<Response> Delete(const Call& call);
+  /// No new instances go there from now on. Answers with those that are there still.
+  Result<Response> Drain(const Call& call);
+  Result<Response> Undrain(const Call& call);
   Result<Response> Events(const Call& call);
   Result<Response> Metadata(const Call& call);
   Result<MetadataTarget> MetadataToChange(const Call& call);

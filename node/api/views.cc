@@ -250,6 +250,7 @@ json View(const NodeRecord& node, const ClusterView& cluster) {
           {"limit", RoomView(node.limit)},
           {"used", RoomView(node.used)},
           {"gossip", member == nullptr ? json(nullptr) : View(*member, cluster)},
+          {"drained", node.drained},
           {"metadata", node.metadata}};
 }
 

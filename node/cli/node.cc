@@ -11,6 +11,7 @@ namespace {
 using nlohmann::json;
 
 constexpr double kHog = 0.25;
+constexpr Parameter kNode = {"node", "its name"};
 
 Result<double> Threshold(const Arguments& given) {
   if (!Has(given, "threshold")) return kHog;
@@ -52,10 +53,37 @@ Verb HogsVerb() {
   return verb;
 }
 
+Verb ShowVerb() {
+  return MakeVerb("show", "GET", "/nodes/{node}", "Show a node.", "show n1",
+                  Record({{"Name", "/name"},
+                          {"IP", "/ip"},
+                          {"Zone", "/zone"},
+                          {"State", "/state"},
+                          {"Last seen", "/lastseen", Format::kTime},
+                          {"Release", "/release"},
+                          {"Serves networks", "/is_network_node"},
+                          {"Drained", "/drained"},
+                          {"Limit", "/limit"},
+                          {"Used", "/used"},
+                          {"Gossip state", "/gossip/state"},
+                          {"Metadata", "/metadata"}}),
+                  {kNode});
+}
+
+Verb DrainVerb() {
+  return MakeVerb("drain", "POST", "/nodes/{node}/drain",
+                  "Place no new instances there, and list those that it still has.", "drain n1",
+                  Table({{"UUID", "/uuid"},
+                         {"NAMESPACE", "/namespace"},
+                         {"NAME", "/name"},
+                         {"STATE", "/state"},
+                         {"POWER", "/power_state"}}),
+                  {kNode});
+}
+
 }  // namespace
 
 Noun NodeNoun() {
-  const Parameter node = {"node", "its name"};
   return {
       "node",
       "The machines; for administrators",
@@ -72,27 +100,17 @@ Noun NodeNoun() {
                        {"DISK GB", "/limit/disk_gb"},
                        {"USED", "/used/disk_gb"},
                        {"LAST SEEN", "/lastseen", Format::kTime}})),
-       MakeVerb("show", "GET", "/nodes/{node}", "Show a node.", "show n1",
-                Record({{"Name", "/name"},
-                        {"IP", "/ip"},
-                        {"Zone", "/zone"},
-                        {"State", "/state"},
-                        {"Last seen", "/lastseen", Format::kTime},
-                        {"Release", "/release"},
-                        {"Serves networks", "/is_network_node"},
-                        {"Limit", "/limit"},
-                        {"Used", "/used"},
-                        {"Gossip state", "/gossip/state"},
-                        {"Metadata", "/metadata"}}),
-                {node}),
+       ShowVerb(), DrainVerb(),
+       MakeVerb("undrain", "POST", "/nodes/{node}/undrain", "Let it take instances again.",
+                "undrain n1", Nothing(), {kNode}),
        MakeVerb("delete", "DELETE", "/nodes/{node}",
                 "Delete a node that is gone for good, and its instances with it.", "delete n3",
-                Nothing(), {node}),
+                Nothing(), {kNode}),
        MakeVerb("locks", "GET", "/admin/locks",
                 "Print what nodes are at work on, and since when, as JSON.", "locks", RawText()),
        MakeVerb("processes", "GET", "/nodes/{node}/processmetrics",
                 "Print what sf-node and each QEMU take there, as JSON.", "processes n1", RawText(),
-                {node}),
+                {kNode}),
        MakeVerb("resources", "GET", "/nodes/{node}/events",
                 "Show what instances may take there, and what they do.", "resources n1",
                 Table({{"NODE", "/fqdn"},
@@ -102,7 +120,7 @@ Noun NodeNoun() {
                        {"USED", "/extra/memory_mb_used"},
                        {"DISK GB", "/extra/disk_gb_limit"},
                        {"USED", "/extra/disk_gb_used"}}),
-                {node},
+                {kNode},
                 [](const Arguments&) -> Result<json> {
                   return json{{"event_type", "resources"}, {"limit", 1}};
                 }),

@@ -29,6 +29,7 @@ struct NodeRecord {
   Capacity used = {};  ///< by the instances placed there
   int gossip_port = 0;
   std::string key_ring = {};  ///< fingerprint of the gossip keys in use there
+  bool drained = false;       ///< it takes no new instances
   double silent_for = 0;      ///< seconds since last_seen, by the database's clock
   nlohmann::json metadata = nlohmann::json::object();
 };

@@ -110,10 +110,13 @@ Result<Instance> InstanceStore::CreateOn(const Instance& wanted, const Event& pl
 Result<void> InstanceStore::ClaimCapacity(Session& session, const Instance& wanted) const {
   // The node's row is the lock of all its capacity, and of its ports.
   const auto node =
-      TRY(session.Query("SELECT cpu_limit, memory_limit_mb, disk_limit_gb FROM nodes"
+      TRY(session.Query("SELECT cpu_limit, memory_limit_mb, disk_limit_gb, drained FROM nodes"
                         " WHERE name = ? AND state = 'created' FOR UPDATE",
                         wanted.node));
   if (node.empty()) return sf::Fail(Code::kNotFound, "node {} not found", wanted.node);
+  if (node[0].Integer(3) != 0) {
+    return sf::Fail(Code::kNoCapacity, "node {} is drained", wanted.node);
+  }
   const auto used =
       TRY(session.Query("SELECT" + std::string(kRoomTaken) +
                             " FROM instances i WHERE i.node = ? AND " + std::string(kTakesRoom),

@@ -18,7 +18,7 @@ std::string Select(bool with_use) {
   return fmt::format(
       "SELECT n.name, n.ip, n.fqdn, n.zone, n.software, n.state, n.heartbeat,"
       " n.cpu_limit, n.memory_limit_mb, n.disk_limit_gb,{}, n.gossip_port, n.key_ring,"
-      " UNIX_TIMESTAMP(NOW(6)) - n.heartbeat, n.metadata FROM nodes n {}"
+      " UNIX_TIMESTAMP(NOW(6)) - n.heartbeat, n.metadata, n.drained FROM nodes n {}"
       " WHERE n.state <> 'deleted' AND (? = '' OR n.name = ?) GROUP BY n.name ORDER BY n.name",
       with_use ? kRoomTaken : " 0, 0, 0",
       with_use ? fmt::format("LEFT JOIN instances i ON i.node = n.name AND {}", kTakesRoom) : "");
@@ -39,6 +39,7 @@ NodeRecord ToNode(const Row& row) {
   node.key_ring = row.Text(14);
   node.silent_for = row.Real(15);
   node.metadata = json::parse(row.Text(16), nullptr, /*allow_exceptions=*/false);
+  node.drained = row.Integer(17) != 0;
   return node;
 }
 
@@ -107,6 +108,17 @@ Result<void> NodeStore::SetState(const NodeId& node, std::string_view state) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     TRY(session.Execute("UPDATE nodes SET state = ? WHERE name = ?", state, node));
     return AddEvent(session, events_, node, fmt::format("node {}", state));
+  });
+}
+
+Result<void> NodeStore::SetDrained(const NodeId& node, bool drained) {
+  return database_.Transaction<void>([&](Session& session) -> Result<void> {
+    const auto before = TRY(session.Query(
+        "SELECT drained FROM nodes WHERE name = ? AND state <> 'deleted' FOR UPDATE", node));
+    if (before.empty()) return Fail(Code::kNotFound, "node {} not found", node);
+    if ((before.front().Integer(0) != 0) == drained) return {};
+    TRY(session.Execute("UPDATE nodes SET drained = ? WHERE name = ?", drained ? 1 : 0, node));
+    return AddEvent(session, events_, node, drained ? "node drained" : "node undrained");
   });
 }
 

@@ -29,6 +29,8 @@ class NodeStore {
   /// Only that it is there: cheap, for who has to say so each second.
   Result<void> Beat(const NodeId& node);
   Result<void> SetState(const NodeId& node, std::string_view state);
+  /// Whether it takes no new instances from now on. kNotFound.
+  Result<void> SetDrained(const NodeId& node, bool drained);
   /// All but deleted ones, by name, with what their instances use.
   Result<std::vector<NodeRecord>> List() const;
   Result<NodeRecord> Find(const NodeId& node) const;  ///< kNotFound

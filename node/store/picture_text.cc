@@ -21,7 +21,8 @@ void from_json(const nlohmann::json& text, Id<Tag>& id) {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Capacity, cpus, memory_mb, disk_gb)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(NodeRecord, name, ip, fqdn, zone, release, state, last_seen,
-                                   limit, used, gossip_port, key_ring, silent_for, metadata)
+                                   limit, used, gossip_port, key_ring, drained, silent_for,
+                                   metadata)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(NamespaceKey, name, hash, nonce)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interface, uuid, network, instance, order, mac, ipv4, floating,
                                    model, state, metadata, version)
@@ -33,7 +34,7 @@ using nlohmann::json;
 namespace store {
 namespace {
 
-constexpr std::string_view kFormat = "shakenfist-picture 3 ";
+constexpr std::string_view kFormat = "shakenfist-picture 4 ";
 
 std::string Hash(std::string_view text) {
   std::array<unsigned char, crypto_generichash_BYTES> hash;

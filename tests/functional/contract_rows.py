@@ -340,6 +340,11 @@ NODES = [  # sections 16 and 17; that one is deleted: test_node_lost.py
     ok("GET", "/nodes/{node}", None, NODE, "admin"),
     no(404, "GET", "/nodes/nobody", None, "admin"),
     no(404, "DELETE", "/nodes/nobody", None, "admin"),
+    ok("POST", "/nodes/{node}/drain", None, [INSTANCE], "admin"),
+    ok("POST", "/nodes/{node}/drain", None, [INSTANCE], "admin"),  # not an error
+    ok("POST", "/nodes/{node}/undrain", None, NODE, "admin"),
+    no(404, "POST", "/nodes/nobody/drain", None, "admin"),
+    no(401, "POST", "/nodes/{node}/drain"),
     *events("/nodes/{node}", "admin"),
     ok("GET", "/nodes/{node}/events", {"event_type": "resources", "limit": 1},
        [{**EVENT, "extra": each(int)}], "admin"),

@@ -97,7 +97,7 @@ class Placement(ThreeNodes):
         self.assertRegex(event["message"], rf"^instance placed on {instance['node']}: \d+ % of its cpus")
         extra = event["extra"]
         self.assertEqual(instance["node"], extra["node"])
-        self.assertEqual(["state", "cpus", "memory", "disk"],
+        self.assertEqual(["state", "drained", "cpus", "memory", "disk"],
                          [f["filter"] for f in extra["filters"]])
         for one in extra["filters"]:
             self.assertEqual(names, one["nodes"])
@@ -116,6 +116,30 @@ class Placement(ThreeNodes):
         self.assertIn(f"{self.nodes[0].name} has 7 cpus free", error)
         self.assertIn("not found", self.client.refused(404, "POST", "/instances", {
             "name": "there", "cpus": 1, "memory": 64, "disk": [{"size": 1}], "placed_on": gone}))
+
+    def test_a_drained_node_takes_nothing_more_and_says_what_it_has(self):
+        drained = self.nodes[1]
+        image = cluster().images.offer("/placement/stays", disk_images.qcow2())
+        made = self.client.create("stays", image, placed_on=drained.name)
+        admin = self.nodes[0].client()
+        left = admin.call("POST", f"/nodes/{drained.name}/drain")
+        self.addCleanup(admin.call, "POST", f"/nodes/{drained.name}/undrain")
+        self.assertEqual([made["uuid"]], [one["uuid"] for one in left])
+        for node in self.nodes:
+            wait_for(lambda node=node: node.client().call("GET", f"/nodes/{drained.name}")["drained"],
+                     2, f"{node.name} knows", node.tail)
+        left_out = self.plan()["left_out"]
+        self.assertEqual([(drained.name, "drained")],
+                         [(one["node"], one["filter"]) for one in left_out])
+        self.assertIn(f"node {drained.name} is drained", self.client.refused(409, "POST", "/instances", {
+            "name": "there", "cpus": 1, "memory": 64, "disk": [{"size": 1}],
+            "placed_on": drained.name}))
+        self.client.wait(made["uuid"], "created", 60)
+        self.client.delete(made["uuid"])
+        self.assertEqual([], admin.call("POST", f"/nodes/{drained.name}/drain"))
+        self.assertFalse(admin.call("POST", f"/nodes/{drained.name}/undrain")["drained"])
+        self.assertEqual(["node undrained", "node drained"], [
+            one["message"] for one in admin.call("GET", f"/nodes/{drained.name}/events")[:2]])
 
     def test_a_dry_run_answers_the_ranking_and_creates_nothing(self):
         network = self.client.call("POST", "/networks", {

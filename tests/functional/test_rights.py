@@ -23,6 +23,7 @@ PUBLIC = {("GET", "/"), ("GET", "/metrics"), ("GET", "/openapi.json"), ("POST", 
 ADMIN = {
     ("POST", "/auth/namespaces"), ("DELETE", "/auth/namespaces/{name}"), ("GET", "/blobs"),
     ("GET", "/members"), ("GET", "/nodes"), ("GET", "/nodes/{name}"), ("DELETE", "/nodes/{name}"),
+    ("POST", "/nodes/{name}/drain"), ("POST", "/nodes/{name}/undrain"),
     ("GET", "/nodes/{name}/events"), ("GET", "/nodes/{name}/metadata"),
     ("POST", "/nodes/{name}/metadata"), ("PUT", "/nodes/{name}/metadata/{key}"),
     ("DELETE", "/nodes/{name}/metadata/{key}"), ("GET", "/nodes/{name}/processmetrics"),

@@ -50,6 +50,10 @@ TEST_CASE("InstanceStore: nodes that are full or gone are passed over, and that 
   const auto refused = store.instances.Create(store.Wanted(), store.Ranked({"n2", "n3"}));
   CHECK(CodeOf(refused) == Code::kNoCapacity);
   CHECK_THAT(refused.error().message, Contains("n2") && Contains("n3 has no room for 1 cpus"));
+  REQUIRE(store.nodes.SetDrained(NodeId("n3"), true));
+  CHECK_THAT(store.instances.Create(store.Wanted(), store.Ranked({"n3"})).error().message,
+             Contains("n3 is drained"));
+  CHECK(CodeOf(store.nodes.SetDrained(NodeId("n0"), true)) == Code::kNotFound);
   Instance insisting = store.Wanted();
   insisting.spec.placed_on = NodeId("n0");
   CHECK(CodeOf(store.instances.Create(insisting, store.Ranked({"n0"}))) == Code::kNotFound);

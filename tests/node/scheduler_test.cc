@@ -95,6 +95,7 @@ TEST_CASE("Place: the reasons say what each filter left over, and why each node 
   const json reasons = scene.Place()->reasons;
   CHECK(reasons["filters"] ==
         json::array({{{"filter", "state"}, {"left_over", 2}, {"nodes", {"a", "b"}}},
+                     {{"filter", "drained"}, {"left_over", 2}, {"nodes", {"a", "b"}}},
                      {{"filter", "cpus"}, {"left_over", 1}, {"nodes", {"a"}}},
                      {{"filter", "memory"}, {"left_over", 1}, {"nodes", {"a"}}},
                      {{"filter", "disk"}, {"left_over", 1}, {"nodes", {"a"}}}}));
@@ -115,7 +116,7 @@ TEST_CASE("Place: of many nodes not all are told of") {
   }
   const auto placement = scene.Place();
   CHECK(placement->ranked.size() == 500);
-  CHECK(placement->reasons["filters"][1]["left_over"] == 500);
+  CHECK(placement->reasons["filters"][2]["left_over"] == 500);
   CHECK(placement->reasons.dump().size() < 64'000);
   scene.wanted.spec.cpus = 11;
   CHECK_THAT(scene.Refusal(Code::kNoCapacity), Catch::EndsWith("n9 has 10 cpus free and 990 more"));
@@ -161,6 +162,15 @@ TEST_CASE("Place: a node that somebody found silent comes last, but does come") 
   Scene scene({Node("a"), Node("b", {8, 0, 0})});
   scene.cluster.members = {Member("a", gossip::MemberState::kSuspect)};
   CHECK(scene.Ranked() == Names{"b", "a"});
+}
+
+TEST_CASE("Place: a node that is drained takes nothing, also from an owner who insists on it") {
+  Scene scene({Node("a"), Node("b")});
+  scene.nodes[1].drained = true;
+  CHECK(scene.Ranked() == Names{"a"});
+  CHECK(scene.Place()->reasons["left_out"][0]["why"] == "is drained");
+  scene.wanted.spec.placed_on = NodeId("b");
+  CHECK_THAT(scene.Refusal(Code::kConflict), Contains("node b is drained"));
 }
 
 TEST_CASE("Place: equal nodes share what comes, and one instance is always placed alike") {
