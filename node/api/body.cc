@@ -50,6 +50,13 @@ Result<json> ParseBody(std::string_view text) {
   return body;
 }
 
+json WithQuery(const std::map<std::string, std::string>& query, const json& body) {
+  if (query.empty()) return body;
+  json fields = json::parse(json(query).dump(-1, ' ', false, json::error_handler_t::replace));
+  fields.update(body);
+  return fields;
+}
+
 const json* Fields::Any(const char* key) const {
   const auto found = object_.find(key);
   return found == object_.end() || found->is_null() ? nullptr : &*found;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -15,6 +16,11 @@ namespace sf::api {
 /// anything else, for text that is not UTF-8, and for nesting past 32: what is nested deeper could
 /// exhaust the stack of whoever prints it.
 Result<nlohmann::json> ParseBody(std::string_view text);
+
+/// What a GET asks for, which may be in its query as well: browsers let nobody give it a body. The
+/// body wins. As in a body everything is UTF-8; what is not is replaced.
+nlohmann::json WithQuery(const std::map<std::string, std::string>& query,
+                         const nlohmann::json& body);
 
 /// Reads typed fields out of a JSON object. A key that is absent or null is unset; a value of the
 /// wrong type is kInvalid, and the message names the field. Unknown keys are ignored, as clients of

@@ -124,7 +124,10 @@ json Parameters(const Route& route, const json& words) {
                           {"description", Words()["parameters"].value(name, "")},
                           {"schema", {{"type", "string"}}}});
   }
-  const json query = ObjectSchema(words.value("query", json::object()));
+  json fields = words.value("query", json::object());
+  // See WithQuery().
+  if (route.method == "GET" && words.contains("takes")) fields.update(words["takes"]);
+  const json query = ObjectSchema(fields);
   for (const auto& [name, schema] : query["properties"].items()) {
     parameters.push_back({{"name", name}, {"in", "query"}, {"schema", schema}});
   }

@@ -119,6 +119,7 @@ Result<Response> Router::Dispatch(const Request& request) const {
     // Who asks is settled before what they sent is looked at.
     Caller caller = TRY(Admit(route.access, request));
     json body = TRY(ParseBody(raw ? std::string_view() : request.body));
+    if (route.method == "GET") body = WithQuery(request.query, body);
     Call call{request, std::move(caller), *std::move(names), std::move(body), {}};
     if (route.access == Access::kPublic || raw) return handler(call);
     if (request.method == "GET") {

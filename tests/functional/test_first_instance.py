@@ -112,6 +112,8 @@ class FirstInstance(NodeTest):
         self.assertEqual(100, len(self.client.console(self.uuid, 100)))
         self.assertEqual(
             self.client.console(self.uuid)[-100:], self.client.console(self.uuid, "100"))
+        self.assertEqual(
+            100, len(self.client.call("GET", f"/instances/{self.uuid}/consoledata?length=100")))
         self.assertLessEqual(len(self.client.call("GET", f"/instances/{self.uuid}/consoledata")),
                              10240)
         for wrong in ("many", 1.5, -2, [1]):

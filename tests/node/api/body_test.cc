@@ -49,6 +49,16 @@ TEST_CASE("Fields: numbers and flags may come as text, as some clients send them
   CHECK_FALSE(fields.Integer("absent", 1, 9).value());
 }
 
+TEST_CASE("WithQuery: fields of the query count where the body has none, and are UTF-8") {
+  const std::map<std::string, std::string> query{{"limit", "3"}, {"all", "true"}, {"odd", "a\xff"}};
+  const json body = WithQuery(query, {{"limit", 5}});
+  const Fields fields(body);
+  CHECK(fields.Integer("limit", 1, 9).value() == 5);
+  CHECK(fields.Flag("all", false).value());
+  CHECK(fields.Text("odd").value() == "a\uFFFD");
+  CHECK(WithQuery({}, {{"a", 1}}) == json({{"a", 1}}));
+}
+
 TEST_CASE("IsName: what may stand in a path as a name") {
   CHECK(IsName("a"));
   CHECK(IsName("team-1.prod_x"));
