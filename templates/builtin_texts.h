@@ -14,4 +14,7 @@ struct BuiltinText {
 /// The texts of this folder as they were when the binary was built (templates/embed.cmake).
 std::span<const BuiltinText> BuiltinTexts();
 
+/// Those of dashboard/, which are no templates: they go to browsers as they are.
+std::span<const BuiltinText> DashboardTexts();
+
 }  // namespace sf

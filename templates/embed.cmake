@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DTEXTS="a;b" -DOUTPUT=x.cc -P embed.cmake
+# cmake -DTEXTS="a;b" -DFUNCTION=BuiltinTexts -DOUTPUT=x.cc -P embed.cmake
 # Writes the files TEXTS into a C++ source as byte arrays: unlike string literals, these have no
-# delimiter that a text could contain and no limit of length.
+# delimiter that a text could contain and no limit of length. FUNCTION gives them.
 set(arrays "")
 set(rows "")
 foreach(path IN LISTS TEXTS)
@@ -24,7 +24,7 @@ ${rows}};
 
 }  // namespace
 
-std::span<const BuiltinText> BuiltinTexts() { return kTexts; }
+std::span<const BuiltinText> ${FUNCTION}() { return kTexts; }
 
 }  // namespace sf
 ")

@@ -11,6 +11,7 @@
 #include "node/api/artifacts.h"
 #include "node/api/auth.h"
 #include "node/api/blobs.h"
+#include "node/api/dashboard.h"
 #include "node/api/forward.h"
 #include "node/api/http_message.h"
 #include "node/api/instances.h"
@@ -131,6 +132,7 @@ class Api {
   Snapshots snapshots_;
   AgentOperations agent_operations_;
   Nodes nodes_;
+  Dashboard dashboard_;
   Router router_;
   std::string description_;  ///< of all that is in router_, in OpenAPI
 };

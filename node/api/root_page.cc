@@ -56,6 +56,7 @@ sf instance list</pre>
 
 <h2>Look around</h2>
 <ul>
+<li><a href="/ui">/ui</a>: the dashboard, to see and do all this in a browser</li>
 <li><a href="/openapi.json">/openapi.json</a>: every call, what it takes and gives, with examples
 (OpenAPI 3.1)</li>
 <li><a href="/metrics">/metrics</a>: figures of this node, for Prometheus</li>

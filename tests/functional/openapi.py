@@ -113,7 +113,7 @@ def one_of_everything(owner, image, node, other_namespace, sql):
         "/interfaces/{uuid}": owner.show(instance)["interfaces"][0]["uuid"],
         "/artifacts/{ref}": artifact, "/blobs/{uuid}": blob, "/nodes/{name}": node,
         "/metadata/{key}": "owner", "/versions/{index}": 1, "{digest}": "0" * 128,
-        "{address}": "10.0.0.1", "/upload/{uuid}": owner.call("POST", "/upload")["uuid"],
+        "{address}": "10.0.0.1", "/ui/{file}": "app.js", "/upload/{uuid}": owner.call("POST", "/upload")["uuid"],
         "/truncate/{offset}": 0, "/artifacts/upload/{name}": "new", "/label/{name}": "mine",
         "/label/{namespace}": owner.namespace, "/label/{namespace}/{name}": "there",
         "/route/{address}": routed.json if routed.status == 200 else "192.168.20.7"

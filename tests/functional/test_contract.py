@@ -15,7 +15,7 @@ from shapes import ERROR, wrong
 from three_nodes import ThreeNodes
 
 # Promised elsewhere, or not by the contract.
-OTHERS = ("/openapi.json", "/metrics", "/members", "/agentoperations", "/admin/cacert")
+OTHERS = ("/ui", "/openapi.json", "/metrics", "/members", "/agentoperations", "/admin/cacert")
 
 
 class Contract(ThreeNodes):

@@ -18,7 +18,7 @@ from openapi import Description, fill, one_of_everything
 from test_auth import decode, encode, signed
 from three_nodes import ThreeNodes
 
-PUBLIC = {("GET", "/"), ("GET", "/metrics"), ("GET", "/openapi.json"), ("POST", "/auth")}
+PUBLIC = {("GET", "/"), ("GET", "/ui"), ("GET", "/ui/{file}"), ("GET", "/metrics"), ("GET", "/openapi.json"), ("POST", "/auth")}
 # For the namespace system alone. What is in neither set is for whoever has a token.
 ADMIN = {
     ("POST", "/auth/namespaces"), ("DELETE", "/auth/namespaces/{name}"), ("GET", "/blobs"),
@@ -302,7 +302,7 @@ class Page(unittest.TestCase):
         self.assertNotIn("unsafe", page.headers["Content-Security-Policy"])
         for outside in ("src=", "<script", "@import", "url(", "<link", "style=", "<form"):
             self.assertNotIn(outside, page.text)
-        for inside in ("/openapi.json", "/metrics", "/auth", "sf instance list"):
+        for inside in ("/ui", "/openapi.json", "/metrics", "/auth", "sf instance list"):
             self.assertIn(inside, page.text)
 
     def test_the_style_is_the_one_that_is_let_through(self):

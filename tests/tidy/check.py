@@ -86,6 +86,7 @@ DOORS = {
 }
 KERNEL_AND_LIBC = ("arpa/", "linux/", "net/", "netinet/", "sys/")
 
+HAND_WRITTEN = (".h", ".cc", ".py", ".sh", ".sql", ".js", ".css", ".html", "CMakeLists.txt")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
@@ -95,6 +96,11 @@ IMPURE = re.compile(
     r"::now\(|<(thread|mutex|iostream|fstream|random|unordered_map|unordered_set|sys/socket\.h)>"
     r"|std::(j?thread|mutex|cout|cerr|random_device|unordered_\w+)|\b(rand|socket|time|sleep)\("
     r"|\blog::|\"node/base/log\.h\"")
+
+# What makes markup or code of a string, in a page that shows what strangers have written.
+MARKUP = re.compile(r"\b(innerHTML|outerHTML|srcdoc|insertAdjacentHTML|createContextualFragment)\b"
+                    r"|\bdocument\.write|\beval\(|\bnew Function\b|\bDOMParser\b")
+MAX_SCRIPT_COLUMNS = 140
 
 EMPTY_NAME = re.compile(r"(Manager|Helper|Util)s?\b")
 SHELL = re.compile(r"(?<![\w.>])(?:std::|::)?(system|popen)\s*\(")
@@ -164,7 +170,7 @@ def check_file(path, text):
     """Yields (line, message) for everything in one file that is against the rules."""
     lines = text.split("\n")
     is_script = text.startswith("#!")
-    if is_script or path.endswith((".h", ".cc", ".py", ".sh", ".sql", "CMakeLists.txt")):
+    if is_script or path.endswith(HAND_WRITTEN):
         if not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2]):
             yield 1, "no SPDX line: begin the file with SPDX-License-Identifier: Apache-2.0"
         if len(lines) - 1 > MAX_FILE_LINES:
@@ -179,6 +185,18 @@ def check_file(path, text):
         yield from check_cpp(path, text)
     if path.endswith(".json"):
         yield from check_json(text)
+    if path.endswith((".js", ".html")):
+        yield from check_page(lines)
+
+
+def check_page(lines):
+    for number, line in enumerate(lines, 1):
+        if made := MARKUP.search(line):
+            yield number, f"'{made[0]}' makes markup or code of a string: make elements, by h()"
+        if re.search(r"<script>|\son\w+=\"|\sstyle=\"", line):
+            yield number, "inline code or style, which the page's policy forbids: put it in a file"
+        if len(line) > MAX_SCRIPT_COLUMNS:
+            yield number, f"a line of {len(line)} columns, more than {MAX_SCRIPT_COLUMNS}"
 
 
 def check_json(text):

@@ -64,6 +64,17 @@ class Rules(unittest.TestCase):
                           ("net/README.md", 3, "there is no 'net/gone.h'")],
                          list(check.check_names("net/README.md", text, files)))
 
+    def test_a_page_makes_no_markup_of_strings(self):
+        script = "// SPDX-License-Identifier: Apache-2.0\n"
+        for wrong in ("one.innerHTML = name;\n", "eval(text);\n", "document.write(text);\n"):
+            self.catches("of a string", "templates/dashboard/x.js", script + wrong)
+        self.passes("templates/dashboard/x.js", script + "one.textContent = name;\n")
+        page = "<!DOCTYPE html>\n<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+        self.catches("inline", "x.html", page + '<p style="color: red">\n')
+        self.catches("inline", "x.html", page + "<script>\n")
+        self.passes("x.html", page + '<script type="module" src="x.js"></script>\n')
+        self.catches("columns", "x.js", script + "x" * 141 + "\n")
+
     def test_names_say_something(self):
         self.catches("name nothing", "node/x.cc", HEAD + "class DiskManager {};\n")
         self.catches("name nothing", "node/string_utils.cc", HEAD)
