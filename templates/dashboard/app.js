@@ -44,12 +44,13 @@ function route() {
   live = new Live();
   frame(name);
   const place = h("div", { class: "view" });
-  const heading = h("h1", null, rest.length > 0 ? `${view.title.replace(/s$/, "")} ${rest.at(-1)}` : view.title);
+  // Views of one object rename it when they know what it is called.
+  const heading = h("h1", null, view.title);
   main.replaceChildren(heading, place);
   document.title = `${heading.textContent} - Shaken Fist`;
   main.focus({ preventScroll: true });
   scrollTo(0, 0);
-  const tools = { live, say, heading, rename };
+  const tools = { live, say, rename };
   return rest.length > 0 ? view.one(place, tools, ...rest) : view.show(place, tools);
 
   function rename(text) {

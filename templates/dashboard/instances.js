@@ -30,7 +30,7 @@ function rows(instances) {
     ["State", (one) => [badge(one.state), one.error_message && h("span", { class: "why" }, one.error_message)]],
     ["Power", (one) => (one.state === "created" ? badge(one.power_state) : "")],
     ["CPUs", (one) => one.cpus],
-    ["Memory", (one) => `${one.memory} MiB`],
+    ["Memory", (one) => h("span", { class: "figure" }, `${one.memory} MiB`)],
     ["Addresses", (one) => one.interfaces.map((nic) => h("span", { class: "line" },
       [nic.ipv4, nic.floating].filter(Boolean).join(", ")))],
     ["Node", (one) => one.node],

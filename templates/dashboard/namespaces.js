@@ -22,7 +22,7 @@ export function showNamespaces(place, { live, say }) {
       ["", (space) => h("span", { class: "actions" },
         button("Add key", () => addKey(space), { class: "quiet", "aria-label": `Add a key to ${space.name}` }),
         session.isAdmin && space.name !== "system" && button("Delete", () => remove(space),
-          { class: "danger", "aria-label": `Delete the namespace ${space.name}` }))],
+          { class: "quiet danger", "aria-label": `Delete the namespace ${space.name}` }))],
     ], spaces, (space) => space.name, "There are none.");
   }
 

@@ -30,7 +30,7 @@ ADMIN = {
     ("GET", "/admin/locks"), ("GET", "/admin/cacert")
 }
 # Those that name no object of anybody's.
-OF_NOBODY = {("GET", "/blob_checksums/sha512/{digest}")}
+OF_NOBODY = {("GET", "/blob_checksums/sha512/{digest}"), ("GET", "/ui/{file}")}
 # Nodes that were told of no authority have none to show: see test_tls.py.
 OF_TLS = {("GET", "/admin/cacert")}
 # Names in the caller's own namespace, whoever that is.
