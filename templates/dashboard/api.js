@@ -77,12 +77,18 @@ async function authorized(method, path, body) {
   return send(method, path, body, sessionStorage.getItem(TOKEN));
 }
 
-async function renewed() {
+let renewal = null;
+
+/** Whether there is a new token; asked for once, however many calls find that the old one has ended. */
+function renewed() {
   if (key === null) return false;
-  return logIn(session.namespace, key).then(() => true, (error) => {
+  renewal ??= logIn(session.namespace, key).then(() => true, (error) => {
     if (error.status === 401) return false;
     throw error;
+  }).finally(() => {
+    renewal = null;
   });
+  return renewal;
 }
 
 async function send(method, path, body, token) {
@@ -110,15 +116,15 @@ async function send(method, path, body, token) {
 export class Live {
   #over = false;
   #wake = new Set();
+  #seen = () => { if (!document.hidden) this.refresh(); };
 
   constructor() {
-    this.seen = () => { if (!document.hidden) this.refresh(); };
-    document.addEventListener("visibilitychange", this.seen);
+    document.addEventListener("visibilitychange", this.#seen);
   }
 
   end() {
     this.#over = true;
-    document.removeEventListener("visibilitychange", this.seen);
+    document.removeEventListener("visibilitychange", this.#seen);
     this.refresh();
   }
 

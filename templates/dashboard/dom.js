@@ -144,6 +144,7 @@ export function bytes(count) {
   return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }
 
+// Swedes write dates as ISO 8601 has them.
 const CLOCK = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
 
 /** When it was, where the reader is. */

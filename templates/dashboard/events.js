@@ -47,8 +47,9 @@ const nameOf = (object) => object.name ?? object.source_url;
 const refOf = (object) => object.uuid ?? object.name;
 
 /** A view of its own: which object, and then its events. */
-export async function showEvents(place, { live, say }, kind = "instances", ref = "") {
+export async function showEvents(place, { live, say }, of = "instances", ref = "") {
   const kinds = KINDS.filter((one) => one !== "nodes" || session.isAdmin);
+  const kind = kinds.includes(of) ? of : kinds[0];
   const objects = await get(path(kind)).catch((error) => {
     say(error.message);
     return [];
@@ -63,8 +64,8 @@ export async function showEvents(place, { live, say }, kind = "instances", ref =
   if (ref) place.append(eventsOf(live, kind, ref));
 
   function onchange(event) {
-    const { kind: of, ref: which } = choose.elements;
-    location.hash = event.target === of || !which.value
-      ? `#/events/${of.value}` : `#/events/${of.value}/${encodeURIComponent(which.value)}`;
+    const { kind: chosen, ref: which } = choose.elements;
+    location.hash = event.target === chosen || !which.value
+      ? `#/events/${chosen.value}` : `#/events/${chosen.value}/${encodeURIComponent(which.value)}`;
   }
 }
