@@ -51,19 +51,20 @@ struct PowerChange {
   int (*act)(virDomainPtr);
 };
 
-Result<void> Change(LibvirtLink& link, const InstanceId& id, const PowerChange& change) {
-  return link.CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
-    const Power power = TRY(StateOf(domain)).power;
-    if (std::ranges::count(change.done, power) > 0) return {};
-    if (std::ranges::count(change.from, power) == 0) {
-      return Fail(Code::kConflict, "instance {} is {}: it cannot be {}", id, ToString(power),
-                  change.verb);
-    }
-    if (change.act(domain) < 0) {
-      return LibvirtFailure("instance {} could not be {}", id, change.verb);
-    }
-    return {};
-  });
+Result<void> Change(LibvirtLink& link, const InstanceId& id, PowerChange change) {
+  return link.CallOnDomain(
+      id, [id, change = std::move(change)](virDomainPtr domain) -> Result<void> {
+        const Power power = TRY(StateOf(domain)).power;
+        if (std::ranges::count(change.done, power) > 0) return {};
+        if (std::ranges::count(change.from, power) == 0) {
+          return Fail(Code::kConflict, "instance {} is {}: it cannot be {}", id, ToString(power),
+                      change.verb);
+        }
+        if (change.act(domain) < 0) {
+          return LibvirtFailure("instance {} could not be {}", id, change.verb);
+        }
+        return {};
+      });
 }
 
 std::string VersionText(unsigned long version) {
@@ -82,35 +83,38 @@ std::string_view ToString(Power power) {
   return "";
 }
 
-Hypervisor::Hypervisor(std::string uri, const std::string& cluster_id)
-    : link_(std::make_unique<LibvirtLink>(std::move(uri), DomainPrefix(cluster_id))) {}
+Hypervisor::Hypervisor(std::string uri, const std::string& cluster_id,
+                       std::chrono::milliseconds patience)
+    : link_(std::make_shared<LibvirtLink>(std::move(uri), DomainPrefix(cluster_id), patience)) {}
 
 Hypervisor::~Hypervisor() = default;
 
 Result<std::map<InstanceId, DomainState>> Hypervisor::List() {
   using Domains = std::map<InstanceId, DomainState>;
-  return link_->Call([this](virConnectPtr connection) -> Result<Domains> {
-    // One call for all states, which does not wait for any domain's QEMU.
-    virDomainStatsRecordPtr* records = nullptr;
-    const int count = virConnectGetAllDomainStats(connection, VIR_DOMAIN_STATS_STATE, &records,
-                                                  VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
-    if (count < 0) return LibvirtFailure("domains could not be listed");
-    const std::unique_ptr<virDomainStatsRecordPtr, decltype(&virDomainStatsRecordListFree)> owner(
-        records, virDomainStatsRecordListFree);
+  return link_->Call(
+      "the list of domains",
+      [prefix = link_->prefix()](virConnectPtr connection) -> Result<Domains> {
+        // One call for all states, which does not wait for any domain's QEMU.
+        virDomainStatsRecordPtr* records = nullptr;
+        const int count = virConnectGetAllDomainStats(connection, VIR_DOMAIN_STATS_STATE, &records,
+                                                      VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+        if (count < 0) return LibvirtFailure("domains could not be listed");
+        const std::unique_ptr<virDomainStatsRecordPtr, decltype(&virDomainStatsRecordListFree)>
+            owner(records, virDomainStatsRecordListFree);
 
-    const std::string& prefix = link_->prefix();
-    Domains domains;
-    for (const virDomainStatsRecord* record : std::span(records, static_cast<std::size_t>(count))) {
-      const std::string_view name = virDomainGetName(record->dom);
-      if (!name.starts_with(prefix) || name.size() != prefix.size() + kUuidLength) continue;
-      int state = VIR_DOMAIN_NOSTATE;
-      int reason = 0;
-      virTypedParamsGetInt(record->params, record->nparams, "state.state", &state);
-      virTypedParamsGetInt(record->params, record->nparams, "state.reason", &reason);
-      domains.emplace(std::string(name.substr(prefix.size())), ToState(state, reason));
-    }
-    return domains;
-  });
+        Domains domains;
+        for (const virDomainStatsRecord* record :
+             std::span(records, static_cast<std::size_t>(count))) {
+          const std::string_view name = virDomainGetName(record->dom);
+          if (!name.starts_with(prefix) || name.size() != prefix.size() + kUuidLength) continue;
+          int state = VIR_DOMAIN_NOSTATE;
+          int reason = 0;
+          virTypedParamsGetInt(record->params, record->nparams, "state.state", &state);
+          virTypedParamsGetInt(record->params, record->nparams, "state.reason", &reason);
+          domains.emplace(std::string(name.substr(prefix.size())), ToState(state, reason));
+        }
+        return domains;
+      });
 }
 
 Result<DomainState> Hypervisor::State(const InstanceId& id) {
@@ -118,8 +122,8 @@ Result<DomainState> Hypervisor::State(const InstanceId& id) {
 }
 
 Result<StartTimes> Hypervisor::Start(const InstanceId& id, const std::string& xml) {
-  return link_->Call([&](virConnectPtr connection) -> Result<StartTimes> {
-    if (const auto present = link_->Find(connection, id)) {
+  const auto start = [link = link_.get(), id, xml](virConnectPtr connection) -> Result<StartTimes> {
+    if (const auto present = link->Find(connection, id)) {
       if (!IsOff(TRY(StateOf(present->get())))) return StartTimes{};
     } else if (present.error().code != Code::kNotFound) {
       return tl::unexpected(present.error());
@@ -132,11 +136,12 @@ Result<StartTimes> Hypervisor::Start(const InstanceId& id, const std::string& xm
       return LibvirtFailure("instance {} could not be started", id);
     }
     return StartTimes{.define = defined - begun, .create = steady_clock::now() - defined};
-  });
+  };
+  return link_->Call(id.value, start);
 }
 
 Result<void> Hypervisor::Remove(const InstanceId& id) {
-  auto removed = link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
+  auto removed = link_->CallOnDomain(id, [id](virDomainPtr domain) -> Result<void> {
     if (virDomainIsActive(domain) == 1 && virDomainDestroy(domain) < 0) {
       const auto failure = LibvirtFailure("instance {} could not be stopped", id);
       // It may have ended by itself meanwhile, which is as good.
@@ -198,7 +203,7 @@ Result<void> Hypervisor::Unpause(const InstanceId& id) {
 }
 
 Result<std::string> Hypervisor::Version() {
-  return link_->Call([](virConnectPtr connection) -> Result<std::string> {
+  return link_->Call("its version", [](virConnectPtr connection) -> Result<std::string> {
     unsigned long libvirt = 0;
     unsigned long qemu = 0;
     if (virConnectGetLibVersion(connection, &libvirt) < 0 ||

@@ -47,14 +47,15 @@ struct CopyProgress {
 ///
 /// Everything is read from libvirt at each call, and every call may be repeated. The connection is
 /// made when first needed and again after libvirtd has restarted; while it is away, calls give
-/// kUnavailable. libvirt has no time limit for a call: one that libvirtd, stopped or stuck, never
-/// answers blocks its thread.
+/// kUnavailable. So does one that libvirtd, stopped or stuck, does not answer in time. It may still
+/// be carried out, and until it has been, other calls on that domain are refused in the same way.
 ///
-/// Thread: worker (libvirt blocks). The daemon serves a connection's calls five at a time.
+/// Thread: worker (libvirt blocks).
 class Hypervisor {
  public:
-  /// `uri` as libvirt has it, e.g. "qemu:///system".
-  Hypervisor(std::string uri, const std::string& cluster_id);
+  /// `uri` as libvirt has it, e.g. "qemu:///system". `patience`: with a single call.
+  Hypervisor(std::string uri, const std::string& cluster_id,
+             std::chrono::milliseconds patience = std::chrono::seconds(10));
   ~Hypervisor();
 
   Result<std::map<InstanceId, DomainState>> List();
@@ -100,7 +101,7 @@ class Hypervisor {
   Result<std::string> Version();
 
  private:
-  const std::unique_ptr<LibvirtLink> link_;
+  const std::shared_ptr<LibvirtLink> link_;  // calls that are stuck share it
 };
 
 }  // namespace sf::compute

@@ -46,7 +46,7 @@ class JobStatistics {
 }  // namespace
 
 Result<void> Hypervisor::BeginCopy(const InstanceId& id, const std::string& xml) {
-  return link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
+  return link_->CallOnDomain(id, [id, xml](virDomainPtr domain) -> Result<void> {
     // What an earlier copy has left to tell is not about this one.
     TRY(JobStatistics::Read(domain, VIR_DOMAIN_JOB_STATS_COMPLETED));
     if (virDomainBackupBegin(domain, xml.c_str(), /*checkpointXML=*/nullptr, /*flags=*/0) < 0) {
@@ -57,7 +57,7 @@ Result<void> Hypervisor::BeginCopy(const InstanceId& id, const std::string& xml)
 }
 
 Result<CopyProgress> Hypervisor::FollowCopy(const InstanceId& id) {
-  return link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<CopyProgress> {
+  return link_->CallOnDomain(id, [id](virDomainPtr domain) -> Result<CopyProgress> {
     const JobStatistics now = TRY(JobStatistics::Read(domain, /*flags=*/0));
     if (now.type() != VIR_DOMAIN_JOB_NONE) {
       return CopyProgress{.done = false,
@@ -77,7 +77,7 @@ Result<CopyProgress> Hypervisor::FollowCopy(const InstanceId& id) {
 }
 
 Result<void> Hypervisor::AbortCopy(const InstanceId& id) {
-  const auto aborted = link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
+  const auto aborted = link_->CallOnDomain(id, [id](virDomainPtr domain) -> Result<void> {
     const JobStatistics now = TRY(JobStatistics::Read(domain, /*flags=*/0));
     if (now.type() == VIR_DOMAIN_JOB_NONE || virDomainAbortJob(domain) == 0) return {};
     return LibvirtFailure("the copy of disks of instance {} could not be ended", id);

@@ -29,7 +29,7 @@ Result<void> Attach(virDomainPtr domain, const std::string& mac, const std::stri
 
 Result<void> Hypervisor::Plug(const InstanceId& id, const std::string& mac,
                               const std::string& xml) {
-  return link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<void> {
+  return link_->CallOnDomain(id, [mac, xml](virDomainPtr domain) -> Result<void> {
     if (virDomainIsActive(domain) == 1) {
       const auto attached = Attach(domain, mac, xml, /*running=*/true);
       // One that has ended meanwhile gets it at its next start.

@@ -43,7 +43,7 @@ Result<std::string> ReadAll(virStreamPtr stream) {
 }  // namespace
 
 Result<std::string> Hypervisor::Screenshot(const InstanceId& id) {
-  return link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<std::string> {
+  return link_->CallOnDomain(id, [id](virDomainPtr domain) -> Result<std::string> {
     if (virDomainIsActive(domain) == 0) return Fail(Code::kConflict, "instance {} is off", id);
     const StreamHandle stream(virStreamNew(virDomainGetConnect(domain), 0));
     if (!stream) return LibvirtFailure("screenshot of instance {}", id);
@@ -57,7 +57,7 @@ Result<std::string> Hypervisor::Screenshot(const InstanceId& id) {
 }
 
 Result<Screen> Hypervisor::OpenScreen(const InstanceId& id, std::chrono::seconds validity) {
-  return link_->CallOnDomain(id, [&](virDomainPtr domain) -> Result<Screen> {
+  return link_->CallOnDomain(id, [id, validity](virDomainPtr domain) -> Result<Screen> {
     if (virDomainIsActive(domain) == 0) return Fail(Code::kConflict, "instance {} is off", id);
     const TextHandle xml(virDomainGetXMLDesc(domain, /*flags=*/0));
     if (!xml) return LibvirtFailure("description of instance {}", id);

@@ -5,9 +5,15 @@
 #include <utility>
 
 namespace sf::compute {
+namespace {
 
-LibvirtLink::LibvirtLink(std::string uri, std::string prefix)
-    : uri_(std::move(uri)), prefix_(std::move(prefix)) {
+/// Calls that libvirtd still owes an answer, at most: each has a thread of its own.
+constexpr std::size_t kMostStuck = 32;
+
+}  // namespace
+
+LibvirtLink::LibvirtLink(std::string uri, std::string prefix, std::chrono::milliseconds patience)
+    : uri_(std::move(uri)), prefix_(std::move(prefix)), calls_(kMostStuck, patience) {
   std::signal(SIGPIPE, SIG_IGN);  // libvirt writes to a libvirtd that has gone, and would end us.
   virInitialize();
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});  // Else libvirt prints every error.
@@ -24,7 +30,7 @@ Result<ConnectionHandle> LibvirtLink::Connection() {
   const std::lock_guard lock(mutex_);
   if (!connection_) connection_.reset(virConnectOpen(uri_.c_str()));
   if (!connection_) {
-    return Fail(Code::kUnavailable, "{}", LibvirtFailure("libvirt at {}", uri_).value().message);
+    return Fail(Code::kUnavailable, "{}", LibvirtFailure("no connection").value().message);
   }
   return Share(connection_);
 }
@@ -32,6 +38,11 @@ Result<ConnectionHandle> LibvirtLink::Connection() {
 void LibvirtLink::Drop(const ConnectionHandle& broken) {
   const std::lock_guard lock(mutex_);
   if (connection_ == broken) connection_.reset();  // Another thread may have replaced it.
+}
+
+void LibvirtLink::Leave() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock) connection_.reset();
 }
 
 }  // namespace sf::compute

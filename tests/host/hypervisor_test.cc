@@ -81,10 +81,15 @@ class TestDomain {
   std::string folder_ = "/var/tmp/sf-hypervisor-XXXXXX";
 };
 
-void KillLibvirtd() {
+pid_t LibvirtdPid() {
   pid_t pid = 0;
   std::ifstream("/run/libvirtd.pid") >> pid;
   REQUIRE(pid > 0);
+  return pid;
+}
+
+void KillLibvirtd() {
+  const pid_t pid = LibvirtdPid();
   REQUIRE(kill(pid, SIGKILL) == 0);
   REQUIRE(Eventually([pid] { return kill(pid, 0) != 0; }));
 }
@@ -203,6 +208,28 @@ TEST_CASE("Hypervisor: a restart of libvirtd is not noticed, and its absence is 
   KillLibvirtd();  // This time nothing is asked while it is away.
   StartLibvirtd();
   CHECK(domain.State() == kOn);
+}
+
+TEST_CASE("Hypervisor: a libvirtd that stands still is waited for only so long", "[host]") {
+  TestDomain domain;
+  REQUIRE(domain.Start());
+  Hypervisor hasty(kUri, kCluster, 300ms);
+  REQUIRE(hasty.List());
+
+  const pid_t pid = LibvirtdPid();
+  REQUIRE(kill(pid, SIGSTOP) == 0);
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i) {  // The connection that there was, and others that are to be made.
+    const auto list = hasty.List();
+    CHECK((!list && list.error().code == sf::Code::kUnavailable));
+    const auto off = hasty.PowerOff(domain.spec.id);
+    CHECK((!off && off.error().code == sf::Code::kUnavailable));
+  }
+  CHECK(std::chrono::steady_clock::now() - begun < 5s);
+  REQUIRE(kill(pid, SIGCONT) == 0);
+
+  CHECK(Eventually([&] { return hasty.List().has_value(); }));
+  CHECK(Eventually([&] { return hasty.State(domain.spec.id) == kOffByOwner; }));  // As was asked.
 }
 
 // Whoever decides whether a domain is to be started again has to know this: see DomainState.
