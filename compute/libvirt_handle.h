@@ -25,8 +25,10 @@ inline ConnectionHandle Share(const ConnectionHandle& connection) {
 }
 
 /// What a caller can do about a libvirt error.
-inline Code ToCode(int libvirt_error) {
-  switch (libvirt_error) {
+inline Code ToCode(const virError& error) {
+  // What went wrong on the way: to libvirtd, or from there to virtlogd and the like.
+  if (error.domain == VIR_FROM_RPC) return Code::kUnavailable;
+  switch (error.code) {
     case VIR_ERR_NO_DOMAIN: return Code::kNotFound;
     case VIR_ERR_OPERATION_INVALID:
     case VIR_ERR_DOM_EXIST: return Code::kConflict;
@@ -47,7 +49,7 @@ template <class... Args>
 tl::unexpected<Error> LibvirtFailure(fmt::format_string<Args...> what, Args&&... args) {
   const virError* error = virGetLastError();
   const bool known = error != nullptr && error->message != nullptr;
-  return Fail(known ? ToCode(error->code) : Code::kInternal, "{}: {}",
+  return Fail(known ? ToCode(*error) : Code::kInternal, "{}: {}",
               fmt::format(what, std::forward<Args>(args)...),
               known ? error->message : "libvirt gives no reason");
 }

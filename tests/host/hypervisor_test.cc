@@ -210,6 +210,18 @@ TEST_CASE("Hypervisor: a restart of libvirtd is not noticed, and its absence is 
   CHECK(domain.State() == kOn);
 }
 
+TEST_CASE("Hypervisor: without virtlogd nothing is started for now, and nothing is wrong",
+          "[host]") {
+  TestDomain domain;
+  REQUIRE(std::system("kill -9 $(pidof virtlogd)") == 0);
+  const auto started = domain.Start();
+  REQUIRE(std::system("virtlogd -d") == 0);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == sf::Code::kUnavailable);
+  CHECK_THAT(started.error().message, Contains("virtlogd"));
+  CHECK(Eventually([&] { return domain.Start().has_value(); }));
+}
+
 TEST_CASE("Hypervisor: a libvirtd that stands still is waited for only so long", "[host]") {
   TestDomain domain;
   REQUIRE(domain.Start());
