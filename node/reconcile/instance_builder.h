@@ -70,6 +70,12 @@ class InstanceBuilder {
   /// Starts a built instance whose domain is gone or was cut off. Its disks are not touched.
   Result<void> Restart(const InstanceId& id);
 
+  /// Switches off a built instance, if that is still what its row wants.
+  Result<void> Stop(const InstanceId& id);
+
+  /// Writes down how its domain is: on, or off, and whether on purpose.
+  Result<void> RecordPower(const InstanceId& id);
+
   /// Gives a built instance the interfaces of its row that its domain does not have yet. One that
   /// libvirt refuses is in error, and tried no more.
   Result<void> Plug(const InstanceId& id);

@@ -25,9 +25,11 @@ void PlanBuilt(const Instance& instance, const Actual& actual, std::vector<Actio
     actions.emplace_back(PlugInterfaces{instance.uuid});
   } else if (!domain.running && !off_on_purpose && instance.power_wanted) {
     actions.emplace_back(StartInstance{instance.uuid});
+  } else if (domain.running && !instance.power_wanted) {
+    actions.emplace_back(StopInstance{instance.uuid});
   } else if (domain.power_state != instance.power_state ||
              (off_on_purpose && instance.power_wanted)) {
-    actions.emplace_back(RecordPower{instance.uuid, domain.power_state, off_on_purpose});
+    actions.emplace_back(RecordPower{instance.uuid});
   }
 }
 

@@ -68,12 +68,17 @@ struct RemoveInstance {
   bool has_row = false;
   auto operator<=>(const RemoveInstance&) const = default;
 };
-/// `off_on_purpose` is written down as its owner's wish, because libvirtd forgets the reason when
-/// it restarts, and what was switched off would be started again.
+/// Switches off what its owner wants off, and still runs: this node died between the wish
+/// and the act.
+struct StopInstance {
+  InstanceId id;
+  auto operator<=>(const StopInstance&) const = default;
+};
+/// Writes down how the domain is when its turn comes; off on purpose is then its owner's wish,
+/// because libvirtd forgets the reason when it restarts, and what was switched off would be started
+/// again. Not how it was when the plan was made: it may have been switched on since.
 struct RecordPower {
   InstanceId id;
-  std::string power_state;
-  bool off_on_purpose = false;
   auto operator<=>(const RecordPower&) const = default;
 };
 
@@ -91,8 +96,9 @@ struct TakeSnapshots {
   auto operator<=>(const TakeSnapshots&) const = default;
 };
 
-using Action = std::variant<FetchImage, BuildInstance, StartInstance, PlugInterfaces,
-                            RemoveInstance, RecordPower, TakeBackInstance, TakeSnapshots>;
+using Action =
+    std::variant<FetchImage, BuildInstance, StartInstance, PlugInterfaces, RemoveInstance,
+                 StopInstance, RecordPower, TakeBackInstance, TakeSnapshots>;
 
 /// What this node must do to make `actual` into `desired`. Pure, so it can be tested and simulated
 /// whole; recomputed whole on every pass, so it cannot drift. Every action may be repeated.

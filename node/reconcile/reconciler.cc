@@ -149,11 +149,13 @@ void Reconciler::Dispatch(const Action& action) {
                    Submit(removals_, limits_.removals, remove.id.value,
                           [this, remove] { return builder_.Remove(remove.id, remove.has_row); });
                  },
+                 [this](const StopInstance& stop) {
+                   Submit(removals_, limits_.removals, stop.id.value,
+                          [this, id = stop.id] { return builder_.Stop(id); });
+                 },
                  [this](const RecordPower& power) {
-                   Submit(removals_, limits_.removals, power.id.value, [this, power] {
-                     return store_.instances.RecordPower(power.id, power.power_state,
-                                                         power.off_on_purpose);
-                   });
+                   Submit(removals_, limits_.removals, power.id.value,
+                          [this, id = power.id] { return builder_.RecordPower(id); });
                  },
                  [this](const TakeSnapshots& take) {
                    // One that is off must stay so while it is copied; one that runs may do as it

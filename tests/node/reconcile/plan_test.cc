@@ -98,14 +98,12 @@ TEST_CASE("Plan: an instance that its owner or guest switched off stays off") {
   actual.folders = {kId};
   SECTION("seen off for the first time, that is recorded") {
     actual.domains[kId] = kSwitchedOff;
-    CHECK(Plan({{instance}, {}}, actual) ==
-          std::vector<Action>{RecordPower{kId, "off", /*off_on_purpose=*/true}});
+    CHECK(Plan({{instance}, {}}, actual) == std::vector<Action>{RecordPower{kId}});
   }
   SECTION("and that is written down even if it was known to be off") {
     instance.power_state = "off";
     actual.domains[kId] = kSwitchedOff;
-    CHECK(Plan({{instance}, {}}, actual) ==
-          std::vector<Action>{RecordPower{kId, "off", /*off_on_purpose=*/true}});
+    CHECK(Plan({{instance}, {}}, actual) == std::vector<Action>{RecordPower{kId}});
     instance.power_wanted = false;
     CHECK(Plan({{instance}, {}}, actual).empty());
   }
@@ -119,6 +117,15 @@ TEST_CASE("Plan: an instance that its owner or guest switched off stays off") {
     instance.power_wanted = false;
     CHECK(Plan({{instance}, {}}, actual).empty());
   }
+}
+
+TEST_CASE("Plan: what runs although its owner wants it off is switched off") {
+  Instance instance = InState(InstanceState::kCreated);
+  instance.power_wanted = false;
+  Actual actual;
+  actual.folders = {kId};
+  actual.domains[kId] = kOn;
+  CHECK(Plan({{instance}, {}}, actual) == std::vector<Action>{StopInstance{kId}});
 }
 
 TEST_CASE("Plan: what is to be deleted is removed, and what has no row is too") {
