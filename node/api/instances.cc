@@ -89,10 +89,12 @@ Result<Response> Instances::Show(const Call& call) {
 }
 
 Result<Response> Instances::Delete(const Call& call) {
-  const Instance instance = TRY(Resolve(call));
+  Instance instance = TRY(Resolve(call));
   TRY(store_.instances.RequestDelete(instance.uuid));
   wake_(instance.node);
-  return Json(View(TRY(store_.instances.Find(instance.uuid))));
+  // It is done, also when the database goes away before it can be shown.
+  instance.state = InstanceState::kDeleteWait;
+  return Json(View(store_.instances.Find(instance.uuid).value_or(instance)));
 }
 
 Result<Response> Instances::DeleteAll(const Call& call) {

@@ -77,10 +77,12 @@ Result<Response> Networks::Show(const Call& call) {
 }
 
 Result<Response> Networks::Delete(const Call& call) {
-  const Network network = TRY(Resolve(call));
+  Network network = TRY(Resolve(call));
   TRY(store_.networks.Delete(network.uuid, /*wait=*/true));
   WakeAll();
-  return Json(View(TRY(store_.networks.Find(network.uuid))));
+  // It is done, also when the database goes away before it can be shown.
+  network.state = NetworkState::kDeleteWait;
+  return Json(View(store_.networks.Find(network.uuid).value_or(network)));
 }
 
 Result<Response> Networks::DeleteAll(const Call& call) {

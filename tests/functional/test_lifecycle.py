@@ -79,6 +79,36 @@ class StopAndStart(NodeTest):
         self.client.call("POST", f"/instances/{uuid}/pause")
         self.assertEqual("paused", self.client.show(uuid)["power_state"])
 
+    def test_a_libvirtd_that_stands_still_holds_up_nothing_but_its_instances(self):
+        uuid = self.client.create("stuck", self.empty)["uuid"]
+        self.client.wait(uuid, "created")
+        self.bed.hosts("freeze", "h2", "libvirtd")
+        self.addCleanup(lambda: frozen() and self.bed.hosts("thaw", "h2", "libvirtd"))
+        frozen = lambda: "frozen" in self.bed.hosts("show", "h2").stdout
+        for most in (14, 2):  # It is waited for once.
+            began = time.monotonic()
+            self.assertIn("libvirt", self.client.refused(503, "POST", f"/instances/{uuid}/poweroff"))
+            self.assertLess(time.monotonic() - began, most)
+        self.assertEqual("created", self.client.show(uuid)["state"])
+        network = self.client.call("POST", "/networks", {
+            "name": "meanwhile", "netblock": "10.0.1.0/24", "provide_nat": False})
+        link = f"vxlan-{network['vxid']:06x}"
+        wait_for(lambda: link in self.bed.run("h2", "ip", "-br", "link"), 15, "it has its mesh",
+                 self.node.tail)
+        self.client.call("DELETE", f"/networks/{network['uuid']}")
+        self.bed.hosts("thaw", "h2", "libvirtd")
+        self.wait_power(uuid, "off")  # As the last wish was.
+
+    def test_a_wish_that_the_daemon_did_not_live_to_carry_out_is_carried_out(self):
+        uuid = self.client.create("wished", self.empty)["uuid"]
+        self.client.wait(uuid, "created")
+        self.node.kill()
+        self.bed.sql(self.node.database,
+                     f"UPDATE instances SET power_wanted = 0 WHERE uuid = '{uuid}'; SELECT 1")
+        self.node.start()
+        self.wait_power(uuid, "off")
+        self.assertIn("as had been asked for", self.client.history(uuid))
+
 
 class Subcommands(NodeTest):
     # A second daemon on the first one's storage would be refused for that alone.
