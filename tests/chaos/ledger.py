@@ -29,6 +29,7 @@ class Thing:
     built: bool = False        # it was seen created
     gone_at: float = 0         # when its deletion was acknowledged
     nics: dict = field(default_factory=dict)  # by UUID of the interface: (network, MAC, address)
+    floats: dict = field(default_factory=dict)  # by UUID of the interface: whether it floats, if known
     history: list = field(default_factory=list)
 
     def __str__(self):
@@ -86,6 +87,12 @@ class Ledger:
             thing.power = on
         elif outcome == UNKNOWN:
             thing.power = None
+
+    def floated(self, thing, nic, floats, outcome):
+        if outcome == DONE:
+            thing.floats[nic] = floats if thing.floats.get(nic, floats) is not None else None
+        elif outcome == UNKNOWN:
+            thing.floats[nic] = None
 
     # ---- the verdict -----------------------------------------------------------------------------
 
@@ -145,6 +152,11 @@ class Ledger:
             if live.get(uuid) != promised:
                 self.break_promise(thing, f"interface {uuid} was promised {promised},"
                                           f" and is {live.get(uuid)}")
+        for nic in (nic for nic in rows.nics if nic.instance == thing.uuid):
+            if thing.floats.get(nic.uuid) not in (None, bool(nic.floating)):
+                self.break_promise(thing, f"interface {nic.uuid} has the floating address"
+                                          f" '{nic.floating}', which is not as was asked")
+            thing.floats[nic.uuid] = bool(nic.floating)
 
     def judge_uniqueness(self, rows):
         """Of the rows, and of what was promised: a row may have been overwritten."""
@@ -183,6 +195,7 @@ class NicRow:
     network: str
     mac: str
     address: str
+    floating: str = ""
 
 
 @dataclass
@@ -203,8 +216,10 @@ def read_rows(sql):
     things += [Row("networks", *row)
                for row in sql("SELECT uuid, name, state FROM networks WHERE vni <> 0")]
     nics = [NicRow(*row) for row in sql(
-        "SELECT uuid, instance_uuid, network_uuid, mac, ipv4 FROM interfaces WHERE live = 1")]
+        "SELECT uuid, instance_uuid, network_uuid, mac, ipv4, floating FROM interfaces"
+        " WHERE live = 1")]
     taken = [("address", (nic.network, nic.address), nic.uuid) for nic in nics if nic.address]
+    taken += [("floating address", nic.floating, nic.uuid) for nic in nics if nic.floating]
     taken += [("MAC address", nic.mac, nic.uuid) for nic in nics]
     taken += [("VNI", vni, uuid) for vni, uuid in sql(
         "SELECT vni, uuid FROM networks WHERE state <> 'deleted' AND vni <> 0")]

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 
+import disk_images
 from client import Client, WrongAnswer
 from ledger import DONE, EITHER, NO, REFUSED, UNKNOWN, YES
 
@@ -13,6 +14,7 @@ PATIENCE = 8        # seconds for an answer: nobody waits longer when there is s
 POWER_PATIENCE = 40  # likewise of a power call, which waits for what is going on with its instance
 INSTANCES, NETWORKS = 3, 1  # that each may have
 FRESH = 5           # seconds after which each node knows of a deletion, unless it says that it does not
+EMPTY = disk_images.qcow2()
 AFTER_ALL = "may or may not"  # an error that cannot tell
 
 
@@ -26,11 +28,11 @@ class HastyClient(Client):
 class Person:
     """Has instances and networks that nobody else changes."""
 
-    def __init__(self, number, ledger, nodes, image, tell):
+    def __init__(self, number, ledger, nodes, images, tell):
         self.number = number
         self.ledger = ledger
         self.nodes = nodes
-        self.image = image
+        self.images = images
         self.tell = tell
         self.clients = {node.name: HastyClient(node.url, "system", node.client().key)
                         for node in nodes}
@@ -48,7 +50,8 @@ class Person:
         """Until it is over."""
         self.choices = choices
         acts = [(self.make_instance, 5), (self.delete_instance, 3), (self.switch, 4), (self.read, 8),
-                (self.make_network, 2), (self.delete_network, 1)]
+                (self.make_network, 2), (self.delete_network, 1), (self.float_nic, 2),
+                (self.plug_nic, 1)]
         while not over.is_set():
             act, = choices.choices([act for act, _ in acts], [weight for _, weight in acts])
             if not act():
@@ -67,7 +70,7 @@ class Person:
         thing = self.begin("instances", f"i{self.number}-{self.made}")
         outcome, view = self.change(thing, "POST", "/instances", {
             "name": thing.name, "cpus": 1, "memory": 64, "placed_on": placed,
-            "disk": [{"base": self.image, "size": 1}],
+            "disk": [{"base": self.choice_of_image(), "size": 1}],
             "network": [{"network_uuid": network.uuid} for network in wanted]})
         self.ledger.created(thing, outcome, view)
         thing.power = True if outcome == DONE else None
@@ -83,8 +86,30 @@ class Person:
         thing = self.begin("networks", f"n{self.number}-{self.made}")
         outcome, view = self.change(thing, "POST", "/networks", {
             "name": thing.name, "netblock": "10.14.0.0/24",
-            "provide_dhcp": self.choices.random() < 0.5, "provide_nat": self.choices.random() < 0.5})
+            "provide_dhcp": self.choices.random() < 0.5, "provide_nat": self.choices.random() < 0.7})
         self.ledger.created(thing, outcome, view)
+        return True
+
+    def float_nic(self):
+        """Gives an interface a floating address, or takes it away: 400 where the network has no NAT."""
+        nics = [(thing, nic) for thing in self.live("instances") for nic in thing.nics]
+        if not nics:
+            return False
+        (thing, nic), call = self.choices.choice(nics), self.choices.choice(("float", "defloat"))
+        outcome, _ = self.change(thing, "POST", f"/interfaces/{nic}/{call}")
+        self.ledger.floated(thing, nic, call == "float", outcome)
+        return True
+
+    def plug_nic(self):
+        """Gives an instance another interface."""
+        things, networks = self.live("instances", built=True), self.live("networks")
+        if not things or not networks:
+            return False
+        thing, network = self.choices.choice(things), self.choices.choice(networks)
+        outcome, view = self.change(thing, "POST", f"/instances/{thing.uuid}/interfaces",
+                                    {"network": {"network_uuid": network.uuid}})
+        if outcome == DONE:
+            self.ledger.promise_nics(thing, {"interfaces": [view]})
         return True
 
     def delete_network(self):
@@ -134,6 +159,12 @@ class Person:
         return True
 
     # ---- calls -----------------------------------------------------------------------------------
+
+    def choice_of_image(self):
+        """Mostly the one that is in every cache; else one that no node has yet."""
+        if self.choices.random() < 0.8:
+            return self.images.offer("/chaos/empty.qcow2", EMPTY)
+        return self.images.offer(f"/chaos/{self.choices.randrange(1 << 48):x}.qcow2", EMPTY)
 
     def choice_of_node(self):
         return self.choices.choice(self.nodes)
@@ -196,8 +227,8 @@ class Person:
 
 
 class Load:
-    def __init__(self, people, ledger, nodes, image, tell):
-        self.people = [Person(number, ledger, nodes, image, tell) for number in range(people)]
+    def __init__(self, people, ledger, nodes, images, tell):
+        self.people = [Person(number, ledger, nodes, images, tell) for number in range(people)]
 
     def begin(self, seed):
         self.over = threading.Event()

@@ -51,7 +51,7 @@ class Chaos(ThreeNodes):
             node.wanted = True
         cls.image = cluster().images.offer("/chaos/empty.qcow2", disk_images.qcow2())
         cls.ledger = Ledger()
-        cls.load = Load(PEOPLE, cls.ledger, cls.nodes, cls.image, cls.tell)
+        cls.load = Load(PEOPLE, cls.ledger, cls.nodes, cluster().images, cls.tell)
         cls.begin_watching()
 
     @classmethod
@@ -111,7 +111,9 @@ class Chaos(ThreeNodes):
         wait_for(lambda: not self.disagreements(), REST, "all agrees",
                  lambda: "\n".join([*self.disagreements(), *self.ledger.broken, f"seed {SEED}",
                                     *(node.tail() for node in self.nodes)]))
-        self.ledger.judge(read_rows(lambda query: self.bed.sql(self.database, query)))
+        rows = read_rows(lambda query: self.bed.sql(self.database, query))
+        self.ledger.judge(rows)
+        self.tell_of(rows)
         both = self.mesh.both(began)
         if both > BOTH:
             self.ledger.break_promise(None, f"two nodes served one mesh for {both:.1f} s\n"
@@ -119,6 +121,14 @@ class Chaos(ThreeNodes):
         if self.ledger.broken:
             self.fail(f"seed {SEED}: {len(self.ledger.broken)} promises were broken\n"
                       + "\n".join(self.ledger.broken))
+
+    def tell_of(self, rows):
+        """What a reader of the story wants to know of a round."""
+        for row in rows.things:
+            if row.state == "error":
+                self.tell(f"in error: {row.name} on {row.node}: {row.error}")
+        self.tell("calls so far: " + ", ".join(f"{call}: {count}" for call, count in
+                                              sorted(self.ledger.calls.items())))
 
     def disagreements(self):
         if not all(node.running() and node.answers() for node in self.nodes):

@@ -103,6 +103,11 @@ class LedgerTest(unittest.TestCase):
         self.ledger.powered(self.thing, False, DONE)
         self.assert_broken("should be off", row(power_wanted=True))
 
+    def test_a_floating_address_that_is_not_there(self):
+        self.create()
+        self.ledger.floated(self.thing, NIC.uuid, True, DONE)
+        self.assert_broken("floating", row())
+
     def test_an_error_that_nobody_explains(self):
         self.create()
         self.assert_broken("nobody knows why", row("error"))
