@@ -297,7 +297,10 @@ Result<void> InstanceBuilder::Restart(const InstanceId& id) {
   // A mesh that cannot be joined now is tried again: the instance is not lost for that.
   const auto nics = TRY(steps.Run("mesh", [&] { return JoinMeshes(instance); }));
   auto started = Start(instance, nics, steps);
-  if (!started && started.error().code == Code::kUnavailable) return started;
+  // A libvirtd that is away comes back, and a full disk is emptied: it is tried until then.
+  const bool passing = !started && (started.error().code == Code::kUnavailable ||
+                                    started.error().code == Code::kNoCapacity);
+  if (passing) return started;
   if (!started) {
     // Its disks are kept: a person may still want what is on them.
     log::Warn("instance could not be started again instance={} error={}", id,

@@ -4,6 +4,7 @@ filled, and its clock is not the host's."""
 
 import os
 import pathlib
+import shutil
 import subprocess
 import threading
 
@@ -80,6 +81,20 @@ class BreakableNode(Node):
             status = self.process.returncode
             self.start(wait=False)
             return status
+
+    def stop(self, seconds=30):
+        try:
+            return super().stop(seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.stacks()}") from None
+
+    def stacks(self):
+        """What its threads are at, as far as a debugger is there to tell."""
+        if not shutil.which("gdb"):
+            return "(no gdb is installed, which could tell what it is at)"
+        return subprocess.run(["gdb", "-p", str(self.pid), "-batch", "-ex", "thread apply all bt 25"],
+                              text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL).stdout
 
     # ---- clock and disk --------------------------------------------------------------------------
 

@@ -133,7 +133,14 @@ class Chaos(ThreeNodes):
     def disagreements(self):
         if not all(node.running() and node.answers() for node in self.nodes):
             return ["a node does not answer yet"]
-        return disagreements(self.nodes) or self.stories_that_differ()
+        return disagreements(self.nodes) or self.stories_that_differ() or self.not_served()
+
+    def not_served(self):
+        """At rest the watched mesh is served, and by the holder of the role alone."""
+        holder = self.bed.sql(self.database, "SELECT holder FROM roles")
+        answered = self.mesh.since(time.monotonic() - 1.5)
+        serving = [[name] for name in {node.name for _, _, node in answered}]
+        return [] if serving == holder else [f"served by {serving}, and held by {holder}"]
 
     def stories_that_differ(self):
         """All nodes tell of the same members, holder, instances and networks."""

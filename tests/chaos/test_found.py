@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What chaos has found, each by itself."""
+
+import unittest
+
+import disk_images
+from breakable_node import BreakableNode
+from cluster import cluster, wait_for
+from three_nodes import ThreeNodes
+
+
+class Found(ThreeNodes):
+    prefix, port = "found", 14200
+    hosts = ("h2",)
+
+    @classmethod
+    def make(cls, host, name):
+        return BreakableNode(cls.bed, host, name=name, database=cls.database, port=cls.port,
+                             storage=f"/srv/{name}", **cls.options)
+
+    def setUp(self):
+        super().setUp()
+        self.node, = self.nodes
+        self.client = self.node.client()
+        image = cluster().images.offer("/found/empty.qcow2", disk_images.qcow2())
+        self.uuid = self.client.create("built", image)["uuid"]
+        self.client.wait(self.uuid, "created")
+        self.addCleanup(self.client.delete, self.uuid)
+
+    def end_qemu(self):
+        self.node.bed.run(self.node.host, "kill", "-KILL",
+                          self.node.bed.run(self.node.host, "pidof", "qemu-system-x86_64").strip())
+
+    def wait_log(self, words):
+        wait_for(lambda: words in self.node.tail(200), 30, f"the log says '{words}'", self.node.tail)
+
+    def wait_runs_again(self):
+        wait_for(lambda: self.node.domains("--state-running"), 30, "it runs again", self.node.tail)
+        self.client.wait(self.uuid, "created", 1)
+
+    def test_what_cannot_be_started_while_the_disk_is_full_is_started_afterwards(self):
+        self.addCleanup(self.node.empty_disk)
+        self.node.fill_disk(to_reserve=False)
+        self.end_qemu()
+        self.wait_log("domain.xml.partial: No space left on device")
+        self.node.empty_disk()
+        self.wait_runs_again()
+
+    def test_what_cannot_be_started_without_virtlogd_is_started_afterwards(self):
+        self.bed.hosts("kill", self.node.host, "virtlogd")
+        self.end_qemu()
+        self.wait_log("virtlogd-sock")
+        self.bed.hosts("start", self.node.host, "virtlogd")
+        self.wait_runs_again()
+
+
+if __name__ == "__main__":
+    unittest.main()
