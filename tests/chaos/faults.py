@@ -19,6 +19,7 @@ class Faults:
         self.whole.update((f"{host}/{part}", threading.Lock())
                           for host in self.nodes for part in PARTS)
         self.hurt = {}   # by what faults need: when it was last broken; "inf" while it is
+        self.called_off = threading.Event()
         self.failed = []  # what our own tools could not do
 
     def play(self, hands, until):
@@ -26,13 +27,17 @@ class Faults:
         threads = [threading.Thread(target=self.play_hand, args=(hand, until)) for hand in hands]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:  # All is called off: what is broken is mended first.
+            self.called_off.set()
+            for thread in threads:
+                thread.join()
 
     def play_hand(self, hand, until):
         for fault in hand:
-            time.sleep(fault.pause)
-            if time.monotonic() >= until:
+            if self.called_off.wait(fault.pause) or time.monotonic() >= until:
                 return
             try:
                 self.play_fault(fault)
@@ -48,7 +53,7 @@ class Faults:
             self.mark(fault, float("inf"))
             try:
                 begin()
-                time.sleep(fault.seconds)
+                self.called_off.wait(fault.seconds)
             finally:
                 end()
                 self.mark(fault, time.monotonic())
