@@ -102,11 +102,13 @@ def holds(group, pid):
 def processes(group):
     found = set()
     for hierarchy in hierarchies():
-        for file in (hierarchy.mount / group).rglob("cgroup.procs"):
+        # Groups go away while they are read: os.walk bears it, rglob does not.
+        for folder, _, _ in os.walk(hierarchy.mount / group):
             try:
-                found.update(int(pid) for pid in file.read_text().split())
+                text = pathlib.Path(folder, "cgroup.procs").read_text()
             except OSError:
-                pass  # The group went away while we read it.
+                continue
+            found.update(int(pid) for pid in text.split())
     return found
 
 
