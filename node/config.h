@@ -44,6 +44,9 @@ struct Config {
   std::vector<std::string> api_addresses;
   int api_port = 0;
   std::size_t api_threads = 0;
+  std::size_t api_connections = 0;
+  std::size_t api_buffers = 0;  ///< Bytes.
+  std::chrono::seconds api_timeout{};
   std::size_t max_body = 0;  ///< Bytes.
   int login_failures = 0;    ///< A minute.
   std::string api_tls_cert;  ///< Empty: the API is plain HTTP.

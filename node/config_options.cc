@@ -251,6 +251,17 @@ std::vector<ConfigOption> ApiOptions() {
       {"API_PORT", "PORT", "Its port.", "13000", Number(&Config::api_port, 1, 65535)},
       {"API_THREADS", "COUNT", "Requests that are answered at the same time.", "16",
        Number(&Config::api_threads, 1, 1024)},
+      {"API_CONNECTIONS", "COUNT",
+       "Connections of clients, at most. Past it, the address that has most of them gives way.",
+       "1000", Number(&Config::api_connections, 16, 60'000)},
+      {"API_BUFFERS", "MIB",
+       "Memory of half-read requests and of answers that clients are slow to take, in MiB. Past\n"
+       "it, the address that holds most of it gives way.",
+       "64", Number(&Config::api_buffers, 1, 65536, 1 << 20)},
+      {"API_TIMEOUT", "SECONDS",
+       "How long a client has to send a request, and for each quarter MiB of an upload or a\n"
+       "download. To take any other answer it has three times as long.",
+       "10", Seconds(&Config::api_timeout, 1, 3600)},
       {"MAX_BODY", "KIB", "The longest request body, in KiB.", "1024",
        Number(&Config::max_body, 1, 65536, 1024)},
       {"LOGIN_FAILURES", "COUNT",

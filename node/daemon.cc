@@ -145,6 +145,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
               [this](const api::Request& request) { return api_.Handle(request); }) {
   keys_.Write(secrets_.keys);
   certificates_->AddMetrics(metrics_);
+  api::AddHttpMetrics(metrics_, server_.figures());
   metrics_.Gauge("database_statements", "Statements sent to the database since the start.",
                  [this] { return static_cast<double>(store_->database.statements()); });
   metrics_.Gauge("database_commits", "Changes committed by the database since the start.",

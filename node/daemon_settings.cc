@@ -108,7 +108,11 @@ api::HttpOptions ToHttpOptions(const Config& config, const api::TlsServer* tls) 
   options.addresses = config.api_addresses;
   options.port = config.api_port;
   options.threads = config.api_threads;
+  options.max_connections = config.api_connections;
+  options.max_held_bytes = config.api_buffers;
   options.limits.body = config.max_body;
+  options.limits.request = options.limits.piece = config.api_timeout;
+  options.limits.write = 3 * config.api_timeout;
   options.tls = tls;
   return options;
 }

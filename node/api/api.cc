@@ -71,6 +71,14 @@ Api::Api(store::Store& store, store::CurrentPicture& rows, LocalInstances& local
   count("good", auth_.figures().good);
   count("wrong", auth_.figures().wrong);
   count("refused", auth_.figures().refused);
+  const auto busy = [&](const char* what, const Slots& slots) {
+    metrics_.Gauge("busy", "Calls that were answered 503, as so many of their kind were under way.",
+                   [&slots] { return static_cast<double>(slots.refused()); }, {{"what", what}});
+  };
+  busy("uploads", uploads_.streams());
+  busy("downloads", blobs_.streams());
+  busy("copies", blobs_.copies());
+  busy("forwards", forward_.slots());
 }
 
 // The route table, all of it. Any node answers a Route() by itself; a RouteToHost() is answered by

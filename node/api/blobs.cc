@@ -150,11 +150,11 @@ BodyStream Blobs::Limited(const Call& call, BodyStream stream) {
   return {stream.bytes,
           [this, &free, refusal,
            write = std::move(stream.write)](const ByteSink& sink) -> Result<void> {
-            if (!free.try_acquire()) {
+            if (!free.Take()) {
               return Fail(refusal, "node {} gives out too many blobs already", self_);
             }
             Result<void> written = write(sink);
-            free.release();
+            free.GiveBack();
             return written;
           }};
 }

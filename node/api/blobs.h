@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <semaphore>
-
 #include "images/blob_files.h"
 #include "images/image_cache.h"
 #include "node/api/forward.h"
 #include "node/api/metadata.h"
 #include "node/api/router.h"
+#include "node/api/slots.h"
 #include "node/store/store.h"
 
 namespace sf::api {
@@ -42,6 +41,9 @@ class Blobs {
   Result<Response> Metadata(const Call& call);
   Result<MetadataTarget> MetadataToChange(const Call& call);
 
+  const Slots& streams() const { return free_streams_; }
+  const Slots& copies() const { return free_copies_; }
+
  private:
   /// Where the blob's file is here, if it is.
   std::optional<std::filesystem::path> FileHere(const Blob& blob);
@@ -55,8 +57,8 @@ class Blobs {
   images::ImageCache& cache_;
   images::BlobFiles& files_;
   Forward& forward_;
-  std::counting_semaphore<> free_streams_;
-  std::counting_semaphore<> free_copies_;
+  Slots free_streams_;
+  Slots free_copies_;
 };
 
 }  // namespace sf::api

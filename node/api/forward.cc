@@ -74,7 +74,7 @@ Result<BodyStream> Forward::Stream(const NodeId& node, const Call& call, std::ui
 
 Result<void> Forward::PassThrough(const NodeId& node, const HttpDownload& download,
                                   const ByteSink& sink) {
-  if (!free_.try_acquire()) {
+  if (!free_.Take()) {
     return Fail(Code::kUnavailable, "too many calls wait for other nodes; only node {} has this",
                 node);
   }
@@ -92,7 +92,7 @@ Result<void> Forward::PassThrough(const NodeId& node, const HttpDownload& downlo
     return !refusal;
   };
   const auto done = HttpClient().Download(download, on_head, sink);
-  free_.release();
+  free_.GiveBack();
   if (refusal) return tl::unexpected(*refusal);
   if (!done) {
     return Fail(Code::kUnavailable, "node {} does not answer: {}", node, done.error().message);
@@ -119,14 +119,14 @@ Result<Response> Forward::To(const NodeId& node, const Call& call) {
       .connect_timeout = kConnectDeadline,
       .timeout = kDeadline,
       .max_body = kMaxReply};
-  if (!free_.try_acquire()) {
+  if (!free_.Take()) {
     return Fail(Code::kUnavailable,
                 "too many calls wait for other nodes; only node {} can answer"
                 " this one",
                 node);
   }
   auto answer = HttpClient().Request(onward);
-  free_.release();
+  free_.GiveBack();
   if (!answer) {
     return Fail(Code::kUnavailable, "node {} does not answer: {}", node, answer.error().message);
   }

@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <semaphore>
 #include <string>
 #include <utility>
 
 #include "node/api/node_token.h"
 #include "node/api/router.h"
+#include "node/api/slots.h"
 #include "node/base/http_client.h"
 #include "node/cluster_view.h"
 
@@ -60,13 +60,15 @@ class Forward {
   /// Whether `node` seems able to answer.
   bool CanReach(const NodeId& node) const { return ApiUrlOf(*cluster_(), node).has_value(); }
 
+  const Slots& slots() const { return free_; }
+
  private:
   Result<void> PassThrough(const NodeId& node, const HttpDownload& download, const ByteSink& sink);
 
   const NodeTokens& tokens_;
   const ReadCluster cluster_;
   const ReadAuthorities authorities_;
-  std::counting_semaphore<> free_;
+  Slots free_;
 };
 
 }  // namespace sf::api

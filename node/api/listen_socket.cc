@@ -12,7 +12,7 @@
 namespace sf::api {
 namespace {
 
-constexpr int kBacklog = 511;
+constexpr int kBacklog = 4096;  // A flood that fills it would keep others from connecting.
 
 }  // namespace
 

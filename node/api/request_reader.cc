@@ -24,96 +24,107 @@ Result<std::size_t> ParseChunkSize(std::string_view line) {
 
 }  // namespace
 
-Result<RequestHead> RequestReader::ReadHead(std::size_t limit, Deadline deadline) {
-  const std::string text = TRY(TakeThrough("\r\n\r\n", limit, deadline));
-  return ParseRequestHead(text, kHeaderLimit);
+Result<std::optional<RequestHead>> RequestReader::ReadHead(std::size_t limit) {
+  const auto text = TRY(TakeThrough("\r\n\r\n", limit));
+  if (!text) return std::optional<RequestHead>();
+  return std::optional(TRY(ParseRequestHead(*text, kHeaderLimit)));
 }
 
-Result<std::string> RequestReader::ReadBody(const RequestHead& head, std::size_t limit,
-                                            Deadline deadline) {
-  if (head.chunked) return ReadChunks(limit, deadline);
-  const std::size_t length = head.content_length.value_or(0);
-  if (length > limit) {
-    return Fail(Code::kTooLarge, "a body of {} bytes; the limit is {}", length, limit);
+Result<void> RequestReader::BeginBody(const RequestHead& head, std::size_t limit) {
+  left_ = head.content_length.value_or(0);
+  if (left_ > limit) {
+    return Fail(Code::kTooLarge, "a body of {} bytes; the limit is {}", left_, limit);
   }
-  return TakeBytes(length, deadline);
+  chunked_ = head.chunked;
+  part_ = chunked_ ? Part::kChunkSize : Part::kBytes;
+  allowed_ = limit;
+  trailers_ = 0;
+  return {};
 }
 
-Result<void> RequestReader::StreamBody(const RequestHead& head, const ByteSink& sink,
-                                       std::chrono::milliseconds patience) {
-  using Clock = std::chrono::steady_clock;
-  if (!head.chunked) return StreamBytes(head.content_length.value_or(0), sink, patience);
-  while (const std::size_t size = TRY(TakeChunkSize(Clock::now() + patience))) {
-    TRY(StreamBytes(size, sink, patience));
-    TRY(TakeChunkEnd(Clock::now() + patience));
+Result<bool> RequestReader::ReadBody(std::string& body, std::size_t most) {
+  while (part_ != Part::kEnd) {
+    const bool full = part_ == Part::kBytes && left_ > 0 && body.size() >= most;
+    if (full || !TRY(ReadPart(body, most))) return false;
   }
-  return TakeTrailers(Clock::now() + patience);
+  return true;
 }
 
-Result<void> RequestReader::StreamBytes(std::size_t count, const ByteSink& sink,
-                                        std::chrono::milliseconds patience) {
-  while (count > 0) {
-    const std::size_t piece = std::min(count, kPieceLimit);
-    TRY(sink(TRY(TakeBytes(piece, std::chrono::steady_clock::now() + patience))));
-    count -= piece;
+Result<bool> RequestReader::ReadPart(std::string& body, std::size_t most) {
+  if (part_ != Part::kBytes) {
+    const auto line = TRY(TakeLine(kChunkLineLimit));
+    if (!line) return false;
+    return ReadLine(*line);
+  }
+  if (left_ == 0) {
+    part_ = chunked_ ? Part::kChunkEnd : Part::kEnd;
+    return true;
+  }
+  if (buffer_.empty() && !TRY(socket_.Read(buffer_))) return false;
+  const std::size_t count = std::min({left_, buffer_.size(), most - body.size()});
+  body += Take(count);
+  left_ -= count;
+  return true;
+}
+
+Result<bool> RequestReader::ReadLine(const std::string& line) {
+  if (part_ == Part::kChunkSize) {
+    left_ = TRY(ParseChunkSize(line));
+    if (left_ > allowed_) return Fail(Code::kTooLarge, "a body of more bytes than are taken");
+    allowed_ -= left_;
+    part_ = left_ > 0 ? Part::kBytes : Part::kTrailers;
+  } else if (part_ == Part::kChunkEnd) {
+    if (!line.empty()) return Fail(Code::kInvalid, "a chunk is longer than it says");
+    part_ = Part::kChunkSize;
+  } else if (line.empty()) {
+    part_ = Part::kEnd;
+  } else if (++trailers_ > kTrailerLimit) {
+    return Fail(Code::kTooLarge, "more than {} trailers", kTrailerLimit);
+  }
+  return true;
+}
+
+Result<void> RequestReader::StreamBody(const ByteSink& sink, std::chrono::milliseconds patience) {
+  for (bool whole = false; !whole;) {
+    const Deadline deadline = std::chrono::steady_clock::now() + patience;
+    std::string piece;
+    while (!whole && piece.size() < kPieceLimit) {
+      whole = TRY(ReadBody(piece, kPieceLimit));
+      if (!whole && piece.size() < kPieceLimit) TRY(socket_.AwaitInput(deadline));
+    }
+    if (!piece.empty()) TRY(sink(piece));
   }
   return {};
 }
 
-Result<std::size_t> RequestReader::TakeChunkSize(Deadline deadline) {
-  return ParseChunkSize(TRY(TakeLine(kChunkLineLimit, deadline)));
-}
-
-Result<void> RequestReader::TakeChunkEnd(Deadline deadline) {
-  if (TRY(TakeLine(kChunkLineLimit, deadline)).empty()) return {};
-  return Fail(Code::kInvalid, "a chunk is longer than it says");
-}
-
-Result<void> RequestReader::TakeTrailers(Deadline deadline) {
-  for (int trailers = 0; trailers < kTrailerLimit; ++trailers) {
-    if (TRY(TakeLine(kChunkLineLimit, deadline)).empty()) return {};
+Result<std::optional<std::string>> RequestReader::TakeLine(std::size_t limit) {
+  auto line = TRY(TakeThrough("\r\n", limit));
+  if (!line) return line;
+  line->resize(line->size() - 2);
+  if (line->find('\n') != std::string::npos) {
+    return Fail(Code::kInvalid, "a line ends in a bare LF");
   }
-  return Fail(Code::kTooLarge, "more than {} trailers", kTrailerLimit);
-}
-
-Result<std::string> RequestReader::ReadChunks(std::size_t limit, Deadline deadline) {
-  std::string body;
-  while (const std::size_t size = TRY(TakeChunkSize(deadline))) {
-    if (size > limit - body.size()) {
-      return Fail(Code::kTooLarge, "a body of more than {} bytes", limit);
-    }
-    body += TRY(TakeBytes(size, deadline));
-    TRY(TakeChunkEnd(deadline));
-  }
-  TRY(TakeTrailers(deadline));
-  return body;
-}
-
-Result<std::string> RequestReader::TakeLine(std::size_t limit, Deadline deadline) {
-  std::string line = TRY(TakeThrough("\r\n", limit, deadline));
-  line.resize(line.size() - 2);
-  if (line.find('\n') != std::string::npos) return Fail(Code::kInvalid, "a line ends in a bare LF");
   return line;
 }
 
-Result<std::string> RequestReader::TakeBytes(std::size_t count, Deadline deadline) {
-  while (buffer_.size() < count) TRY(socket_.Read(buffer_, deadline));
-  std::string bytes = buffer_.substr(0, count);
-  buffer_.erase(0, count);
-  return bytes;
-}
-
-Result<std::string> RequestReader::TakeThrough(std::string_view end, std::size_t limit,
-                                               Deadline deadline) {
-  std::size_t searched = 0;
+Result<std::optional<std::string>> RequestReader::TakeThrough(std::string_view end,
+                                                              std::size_t limit) {
   for (;;) {
-    const std::size_t found = buffer_.find(end, searched);
+    const std::size_t found = buffer_.find(end, searched_);
     const std::size_t length = found == std::string::npos ? buffer_.size() : found + end.size();
     if (length > limit) return Fail(Code::kTooLarge, "more than {} bytes before the end", limit);
-    if (found != std::string::npos) return TakeBytes(length, deadline);
-    searched = buffer_.size() - std::min(buffer_.size(), end.size() - 1);
-    TRY(socket_.Read(buffer_, deadline));
+    if (found != std::string::npos) return std::optional(Take(length));
+    searched_ = buffer_.size() - std::min(buffer_.size(), end.size() - 1);
+    if (!TRY(socket_.Read(buffer_))) return std::optional<std::string>();
   }
+}
+
+std::string RequestReader::Take(std::size_t count) {
+  std::string bytes = buffer_.substr(0, count);
+  buffer_.erase(0, count);
+  if (buffer_.empty()) buffer_.shrink_to_fit();  // A connection that waits keeps nothing.
+  searched_ = 0;
+  return bytes;
 }
 
 }  // namespace sf::api

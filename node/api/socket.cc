@@ -17,7 +17,6 @@ namespace sf::api {
 namespace {
 
 constexpr std::size_t kReadSize = 16 * 1024;
-constexpr std::size_t kLingerBytes = 1024 * 1024;
 
 /// With which every conversation in TLS begins: a record of the handshake.
 constexpr char kTlsHandshake = 0x16;
@@ -89,31 +88,39 @@ Result<bool> Socket::Greet(const TlsServer& tls, Deadline deadline) {
   }
 }
 
-Result<void> Socket::Read(std::string& buffer, Deadline deadline) {
+Result<bool> Socket::Read(std::string& buffer) {
   std::array<char, kReadSize> bytes;
-  for (;;) {
-    // Looked at before each read, so that a peer who is never quiet for long is cut off as well.
-    if (std::chrono::steady_clock::now() >= deadline) return Fail(Code::kTimeout, "read timed out");
-    const Progress done = tls_ ? tls_->Read(bytes.data(), bytes.size())
-                               : Receive(descriptor_, bytes.data(), bytes.size(), 0);
-    if (done.state == Progress::State::kDone) {
-      buffer.append(bytes.data(), done.bytes);
-      return {};
-    }
-    TRY(Wait(done, "read", deadline));
-  }
+  const Progress done = tls_ ? tls_->Read(bytes.data(), bytes.size())
+                             : Receive(descriptor_, bytes.data(), bytes.size(), 0);
+  if (done.state == Progress::State::kWaitsToRead) return false;
+  TRY(Ended(done, "read"));
+  buffer.append(bytes.data(), done.bytes);
+  return true;
 }
 
-Result<void> Socket::Write(std::string_view bytes, Deadline deadline) {
-  while (!bytes.empty()) {
-    const Progress done = tls_ ? tls_->Write(bytes) : Send(descriptor_, bytes);
-    if (done.state == Progress::State::kDone) {
-      bytes.remove_prefix(done.bytes);
-    } else {
-      TRY(Wait(done, "write", deadline));
-    }
+Result<void> Socket::AwaitInput(Deadline deadline) {
+  if (HasBuffered()) return {};
+  return Wait({Progress::State::kWaitsToRead}, "read", deadline);
+}
+
+Result<std::size_t> Socket::Write(std::string_view bytes) {
+  std::size_t sent = 0;
+  while (sent < bytes.size()) {
+    const std::string_view rest = bytes.substr(sent);
+    const Progress done = tls_ ? tls_->Write(rest) : Send(descriptor_, rest);
+    if (done.state == Progress::State::kWaitsToWrite) break;
+    TRY(Ended(done, "write"));
+    sent += done.bytes;
   }
-  return {};
+  return sent;
+}
+
+Result<void> Socket::WriteAll(std::string_view bytes, Deadline deadline) {
+  for (;;) {
+    bytes.remove_prefix(TRY(Write(bytes)));
+    if (bytes.empty()) return {};
+    TRY(Wait({Progress::State::kWaitsToWrite}, "write", deadline));
+  }
 }
 
 bool Socket::HasInput() const {
@@ -121,32 +128,35 @@ bool Socket::HasInput() const {
   return HasBuffered() || ::poll(&entry, 1, 0) > 0;
 }
 
-void Socket::Linger(Deadline deadline) {
+void Socket::EndWriting() {
   if (tls_) tls_->End();
   ::shutdown(descriptor_, SHUT_WR);
-  std::size_t dropped = 0;
-  std::string bytes;
-  while (dropped < kLingerBytes && Read(bytes, deadline)) {
-    dropped += bytes.size();
-    bytes.clear();
-  }
 }
 
 void Socket::StopReading() { ::shutdown(descriptor_, SHUT_RD); }
 
-Result<void> Socket::Wait(const Progress& progress, const char* operation, Deadline deadline) {
+// Neither way waits for the other: TLS would read to write only to negotiate anew, which it may
+// not, and write to read only for a peer that asks for new keys and does not take them.
+Result<void> Socket::Ended(const Progress& progress, const char* operation) {
   using State = Progress::State;
+  if (progress.state == State::kDone) return {};
   if (progress.state == State::kEnded) {
     return Fail(Code::kUnavailable, "the peer closed the connection");
   }
-  if (progress.state == State::kFailed) {
-    return Fail(Code::kUnavailable, "{}: {}", operation, progress.cause);
-  }
+  return Fail(Code::kUnavailable, "{}: {}", operation, progress.cause);
+}
+
+Result<void> Socket::Wait(const Progress& progress, const char* operation, Deadline deadline) {
+  using State = Progress::State;
+  const bool waits =
+      progress.state == State::kWaitsToRead || progress.state == State::kWaitsToWrite;
+  if (!waits) return Ended(progress, operation);
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   const short events = progress.state == State::kWaitsToRead ? POLLIN : POLLOUT;
   pollfd entry{.fd = descriptor_, .events = events, .revents = 0};
-  const int ready = ::poll(&entry, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+  // Looked at before each wait, so that a peer who is never quiet for long is cut off as well.
+  const int ready = left.count() <= 0 ? 0 : ::poll(&entry, 1, static_cast<int>(left.count()));
   if (ready == 0) return Fail(Code::kTimeout, "the peer was silent for too long");
   return {};  // An error or a hang-up shows in the next call on the socket.
 }

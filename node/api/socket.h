@@ -15,7 +15,7 @@ namespace sf::api {
 using Deadline = std::chrono::steady_clock::time_point;
 
 /// One accepted, non-blocking TCP connection, under TLS from Greet() on; closed with the object.
-/// Every wait has a deadline: kTimeout past it, kUnavailable once the peer has gone.
+/// Only what has a deadline waits: kTimeout past it. kUnavailable once the peer has gone.
 ///
 /// Thread: one at a time; StopReading() from any while the object lives.
 class Socket {
@@ -33,23 +33,27 @@ class Socket {
   /// be told so in plain text. Nothing can be said after any other error.
   Result<bool> Greet(const TlsServer& tls, Deadline deadline);
 
-  /// Appends what has come in, at least one byte, to `buffer`.
-  Result<void> Read(std::string& buffer, Deadline deadline);
-  Result<void> Write(std::string_view bytes, Deadline deadline);
+  /// Appends some of what has come in to `buffer`; false if there is nothing.
+  Result<bool> Read(std::string& buffer);
+  /// Until Read() finds something.
+  Result<void> AwaitInput(Deadline deadline);
+  /// How many of `bytes` there was room for. What is left has to come next, from where it lies.
+  Result<std::size_t> Write(std::string_view bytes);
+  Result<void> WriteAll(std::string_view bytes, Deadline deadline);
 
-  /// Ends our side, then drops what the peer still sends, within bounds. Closing with bytes unread
-  /// would send a reset, which takes the last answer away from a peer that has not read it yet.
-  void Linger(Deadline deadline);
+  /// Ends our side; what the peer sends can still be read.
+  void EndWriting();
 
   /// Bytes are here that the descriptor does not show.
   bool HasBuffered() const { return tls_ && tls_->HasBuffered(); }
   /// Whether a Read() would find something now, be it the end.
   bool HasInput() const;
 
-  /// A Read() that waits, and every later one, sees the end.
+  /// Whoever waits for input, and every later Read(), sees the end.
   void StopReading();
 
  private:
+  static Result<void> Ended(const Progress& progress, const char* operation);
   Result<void> Wait(const Progress& progress, const char* operation, Deadline deadline);
 
   const int descriptor_;

@@ -87,11 +87,11 @@ Result<Upload> Uploads::Find(const Call& call, const std::string& uuid) const {
 
 Result<Response> Uploads::Append(const Call& call) {
   const Upload upload = TRY(Find(call, call.names.at(0)));
-  if (!free_streams_.try_acquire()) {
+  if (!free_streams_.Take()) {
     return Fail(Code::kUnavailable, "node {} takes in too many uploads already", self_);
   }
   Result<Response> added = AddTo(upload, call);
-  free_streams_.release();
+  free_streams_.GiveBack();
   return added;
 }
 

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <semaphore>
 
 #include "images/blob_files.h"
 #include "images/upload_files.h"
 #include "node/api/forward.h"
 #include "node/api/router.h"
+#include "node/api/slots.h"
 #include "node/store/store.h"
 
 namespace sf::api {
@@ -33,6 +33,8 @@ class Uploads {
   Result<Response> Truncate(const Call& call);
   Result<Response> Publish(const Call& call);
 
+  const Slots& streams() const { return free_streams_; }
+
  private:
   Result<Upload> Find(const Call& call, const std::string& uuid) const;
   Result<Response> AddTo(const Upload& upload, const Call& call);
@@ -47,7 +49,7 @@ class Uploads {
   images::UploadFiles& files_;
   images::BlobFiles& blobs_;
   Forward& forward_;
-  std::counting_semaphore<> free_streams_;
+  Slots free_streams_;
 };
 
 }  // namespace sf::api

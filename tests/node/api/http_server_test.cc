@@ -43,7 +43,7 @@ void CheckRefused(const std::string& bytes, int status, HttpOptions options = Te
   CHECK(body.value("status", 0) == status);
   CHECK_FALSE(body.value("error", "").empty());
   CHECK(client.IsClosed());
-  CHECK(served.server.requests() == 0);
+  CHECK(served.server.figures().requests == 0);
 }
 
 }  // namespace
@@ -61,8 +61,8 @@ TEST_CASE("HttpServer: the body of any method is read, and the connection goes o
     CHECK(answer.body == method + R"( /a%2Fb x A|{"all": true})");
     CHECK_FALSE(answer.Closes());
   }
-  CHECK(served.server.requests() == 6);
-  CHECK(served.server.connections() == 1);
+  CHECK(served.server.figures().requests == 6);
+  CHECK(served.server.figures().taken == 1);
 }
 
 TEST_CASE("HttpServer: a chunked GET body is put together, whatever pieces it comes in", "[http]") {

@@ -78,7 +78,7 @@ TEST_CASE("TLS: who speaks plain HTTP is told so in plain HTTP") {
     CHECK_THAT(answer.body, Contains("HTTPS") && Contains("https://"));
     CHECK(client.IsClosed());
   }
-  CHECK(served.server.requests() == 0);
+  CHECK(served.server.figures().requests == 0);
 }
 
 TEST_CASE("TLS: half a handshake holds no thread, and is closed when it was silent for too long") {
@@ -106,7 +106,7 @@ TEST_CASE("TLS: a handshake that drips in is cut off") {
   const auto begin = Clock::now();
   while (client.Send("\x01") && Clock::now() - begin < 5s) std::this_thread::sleep_for(10ms);
   CHECK(Clock::now() - begin < 4s);
-  CHECK(served.server.requests() == 0);
+  CHECK(served.server.figures().requests == 0);
 }
 
 TEST_CASE("TLS: what is no handshake ends the connection") {
