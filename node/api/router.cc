@@ -94,8 +94,8 @@ std::vector<Route> Router::routes() const {
 }
 
 Response Router::Handle(const Request& request) const {
-  const Result<Response> response = Dispatch(request);
-  if (response) return *response;
+  Result<Response> response = Dispatch(request);
+  if (response) return *std::move(response);  // Some are megabytes.
   const Error& error = response.error();
   const int status = ToStatus(error.code);
   if (status == 500) {

@@ -123,11 +123,6 @@ Result<void> Socket::WriteAll(std::string_view bytes, Deadline deadline) {
   }
 }
 
-bool Socket::HasInput() const {
-  pollfd entry{.fd = descriptor_, .events = POLLIN, .revents = 0};
-  return HasBuffered() || ::poll(&entry, 1, 0) > 0;
-}
-
 void Socket::EndWriting() {
   if (tls_) tls_->End();
   ::shutdown(descriptor_, SHUT_WR);

@@ -46,8 +46,6 @@ class Socket {
 
   /// Bytes are here that the descriptor does not show.
   bool HasBuffered() const { return tls_ && tls_->HasBuffered(); }
-  /// Whether a Read() would find something now, be it the end.
-  bool HasInput() const;
 
   /// Whoever waits for input, and every later Read(), sees the end.
   void StopReading();

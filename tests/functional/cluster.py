@@ -26,12 +26,14 @@ GUESTS = ROOT / "build/guests"
 LOGS = BUILD / "functional"  # so that runs with builds of their own do not meet
 HOSTS = ROOT / "tests/hosts/hosts"
 LONG = bool(os.environ.get("SF_LONG"))  # outages as long as real ones
+SANITIZED = BUILD.name in ("asan", "tsan")
+SLOW = 4 if SANITIZED else 1  # how many times as long as usual things may take
 SYSTEM_KEY = "functional-tests"
 
 
 def wait_for(condition, seconds, what, show=lambda: ""):
     """The first true value of condition(). `show` tells, when there was none, how things stand."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}; last: {value!r}\n{show()}")
@@ -128,6 +130,7 @@ class Node:
         merged = {**self.options, **(options or {})}
         return {
             "PATH": os.environ["PATH"], "SF_HOSTS_DIR": str(self.bed.dir),
+            **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")},
             **{f"SHAKENFIST_{key}": value for key, value in merged.items() if value is not None},
             **variables
         }
