@@ -90,9 +90,8 @@ void Api::AddRoutes() {
               [this](const Call&) -> Result<Response> { return RootPage(https_, Capabilities()); });
   router_.Add("GET", "/ui", Access::kPublic,
               [this](const Call& call) { return dashboard_.Page(call.request); });
-  router_.Add("GET", "/ui/{file}", Access::kPublic, [this](const Call& call) {
-    return dashboard_.File(call.request, call.names.at(0));
-  });
+  router_.Add("GET", "/ui/{file}", Access::kPublic,
+              [this](const Call& call) { return dashboard_.File(call.request, call.names.at(0)); });
   router_.Add("GET", "/openapi.json", Access::kPublic,
               [this](const Call&) -> Result<Response> { return Response{.body = description_}; });
   router_.Add("GET", "/metrics", Access::kPublic, [this](const Call&) -> Result<Response> {
