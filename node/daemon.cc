@@ -31,6 +31,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kHeartbeatPeriod = 10s;
+constexpr auto kDatabaseHostPeriod = 2s;
 constexpr auto kMaintenancePeriod = 60s;
 constexpr auto kPicturePeriod = 10s;
 constexpr auto kCertificatePeriod = 60s;
@@ -146,10 +147,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
   keys_.Write(secrets_.keys);
   certificates_->AddMetrics(metrics_);
   api::AddHttpMetrics(metrics_, server_.figures());
-  metrics_.Gauge("database_statements", "Statements sent to the database since the start.",
-                 [this] { return static_cast<double>(store_->database.statements()); });
-  metrics_.Gauge("database_commits", "Changes committed by the database since the start.",
-                 [this] { return static_cast<double>(store_->database.commits()); });
+  store_->database.AddMetrics(metrics_);
 }
 
 Result<void> Daemon::Register() {
@@ -283,6 +281,9 @@ void Daemon::Schedule() {
     if (!registered_) (void)workers_.Submit("heartbeat", [this] { RegisterLate(); });
     const RoleKeeper& role = cluster_->role();
     services_.Tick({role.Serving(), role.Unsure(), role.role().highest.term});
+  });
+  loop_.Every(kDatabaseHostPeriod, [this] {
+    (void)workers_.Submit("database host", [this] { store_->database.ChooseHost(); });
   });
   loop_.Every(kPicturePeriod,
               [this] { (void)workers_.Submit("picture memory", [this] { RememberRows(); }); });

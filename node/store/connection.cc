@@ -10,6 +10,7 @@
 #include <cppconn/statement.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sf::store {
 namespace {
@@ -38,6 +39,13 @@ Failure Classify(int error) {
     case 2006:  // gone away
     case 2013:  // lost during query
     case 2055: return Failure::kServerGone;
+    case 3:  // error writing a file
+    case 20:
+    case 1021:  // disk full
+    case 1026:  // error writing a file
+    case 1030:  // the storage engine's own error, such as ENOSPC
+    case 1114:  // the table is full: InnoDB's word for the disk
+      return Failure::kFull;
     default: return Failure::kOther;
   }
 }
@@ -51,6 +59,8 @@ Error ToError(const sql::SQLException& e) {
       return {Code::kUnavailable, fmt::format("the database does not answer: {}", e.what())};
     case Failure::kDeadlock:
       return {Code::kUnavailable, fmt::format("the database is too busy: {}", e.what())};
+    case Failure::kFull:
+      return {Code::kUnavailable, fmt::format("the database cannot write: {}", e.what())};
     default: return {Code::kInternal, fmt::format("database error {}: {}", number, e.what())};
   }
 }
@@ -119,8 +129,12 @@ Result<void> Session::Connection::Open(const DatabaseOptions::Host& host,
   TRY(
       Script(fmt::format("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
                          " time_zone = '+00:00', group_concat_max_len = 1048576,"
-                         " innodb_lock_wait_timeout = {}",
-                         seconds(most / 2))));
+                         " innodb_lock_wait_timeout = {}, lock_wait_timeout = {}",
+                         seconds(most / 2), seconds(most / 2))));
+  if (options.hosts.size() > 1) {
+    TRY(CheckReady());
+    TRY(CatchUp());
+  }
   last_used = Clock::now();
   return {};
 }
@@ -135,6 +149,30 @@ bool Session::Connection::Usable() {
   }
   Close();
   return false;
+}
+
+Result<bool> Session::Connection::IsGalera() {
+  const auto rows = TRY(Query("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", {}));
+  return !rows.empty() && rows[0].Text(1) == "ON";
+}
+
+Result<void> Session::Connection::CheckReady() {
+  last_failure = Failure::kNone;
+  if (!TRY(IsGalera())) return {};
+  const auto rows = TRY(Query("SHOW GLOBAL STATUS LIKE 'wsrep_ready'", {}));
+  if (!rows.empty() && rows[0].Text(1) == "ON") return {};
+  last_failure = Failure::kServerGone;
+  Close();
+  return Fail(Code::kUnavailable, "the database does not answer: it is not ready there");
+}
+
+// What was acknowledged on another host has been received here, and may be waiting to be carried
+// out: who has just come from there shall not read what was before it.
+Result<void> Session::Connection::CatchUp() {
+  if (!TRY(IsGalera())) return {};
+  TRY(Script("SET SESSION wsrep_sync_wait = 1"));
+  TRY(Query("SELECT 1", {}));
+  return Script("SET SESSION wsrep_sync_wait = 0");
 }
 
 sql::PreparedStatement& Session::Connection::Prepare(std::string_view sql) {
@@ -170,14 +208,17 @@ void Session::Connection::Bind(sql::PreparedStatement& statement,
 
 Result<std::int64_t> Session::Connection::Execute(std::string_view sql,
                                                   const std::vector<Parameter>& values) {
-  may_have_changed |= !in_transaction_;
-  return Guarded<std::int64_t>([&] {
+  const bool before = std::exchange(may_have_changed, may_have_changed || !in_transaction_);
+  auto done = Guarded<std::int64_t>([&] {
     sql::PreparedStatement& statement = Prepare(sql);
     Bind(statement, values);
     const auto changed = static_cast<std::int64_t>(statement.executeUpdate());
     if (!in_transaction_) ++counters_.commits;
     return changed;
   });
+  // Who was refused a lock has changed nothing.
+  if (!done && last_failure == Failure::kDeadlock) may_have_changed = before;
+  return done;
 }
 
 Result<std::vector<Row>> Session::Connection::Query(std::string_view sql,
@@ -222,7 +263,7 @@ Result<void> Session::Connection::Commit() {
     ++counters_.commits;
     return {};
   }
-  if (last_failure != Failure::kServerGone) return done;
+  if (last_failure == Failure::kDeadlock) return done;
   // The server may have committed before the connection broke, and nothing can tell. So it is not
   // tried again: whoever asked reads the row, as after any crash.
   last_failure = Failure::kOther;

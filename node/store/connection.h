@@ -20,7 +20,7 @@ class PreparedStatement;
 namespace sf::store {
 
 /// What a failed statement says about the server.
-enum class Failure { kNone, kDeadlock, kServerGone, kOther };
+enum class Failure { kNone, kDeadlock, kServerGone, kFull, kOther };
 
 /// One connection and its prepared statements. Used by one thread at a time.
 class Session::Connection {
@@ -36,8 +36,12 @@ class Session::Connection {
   Result<void> Open(const DatabaseOptions::Host& host, const DatabaseOptions& options,
                     std::chrono::milliseconds timeout);
   void Close();
+  bool open() const { return connection_ != nullptr; }
   /// Open, and still so on the server's side.
   bool Usable();
+  /// Of a replicated database a host may answer and yet not be of use: one that is catching up with
+  /// the others, or is cut off from most of them.
+  Result<void> CheckReady();
 
   Result<std::int64_t> Execute(std::string_view sql, const std::vector<Parameter>& values);
   Result<std::vector<Row>> Query(std::string_view sql, const std::vector<Parameter>& values);
@@ -56,6 +60,8 @@ class Session::Connection {
 
   sql::PreparedStatement& Prepare(std::string_view sql);
   static void Bind(sql::PreparedStatement& statement, const std::vector<Parameter>& values);
+  Result<bool> IsGalera();
+  Result<void> CatchUp();
 
   template <class T>
   Result<T> Guarded(const std::function<T()>& body);

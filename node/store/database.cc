@@ -5,6 +5,7 @@
 #include <charconv>
 #include <thread>
 
+#include "node/base/log.h"
 #include "node/store/connection.h"
 
 namespace sf::store {
@@ -56,6 +57,9 @@ struct Database::Pool {
       all.push_back(std::make_unique<Session::Connection>(counters));
       idle.push_back(all.back().get());
     }
+    for (std::size_t i = 0; i < options.hosts.size(); ++i) {
+      checks.push_back(std::make_unique<Session::Connection>(counters));
+    }
   }
 
   /// Waits until `deadline`; nullptr when all connections stayed busy.
@@ -79,48 +83,67 @@ struct Database::Pool {
     returned.notify_one();
   }
 
-  /// Opens it on the host that is in use, or on the first that answers, which then is: all that
+  /// Opens it on the host that is in use, or on the first that is ready, which then is: all that
   /// this daemon writes goes to one of them.
   Result<void> Connect(Session::Connection& connection, Clock::time_point deadline) {
+    const int as_of = generation;  // Before the host, so that it is never newer than that.
     const std::size_t in_use = host;
     Result<void> opened = Open(connection, in_use, deadline);
+    if (opened) connection.generation = as_of;
     for (std::size_t i = 0; !opened && i < options.hosts.size(); ++i) {
       if (i == in_use || connection.last_failure != Failure::kServerGone) continue;
       opened = Open(connection, i, deadline);
-      if (opened && host.exchange(i) != i) Distrust(connection);
+      if (!opened) continue;
+      connection.generation = as_of;
+      if (Use(i)) Distrust(connection);
     }
     return opened;
   }
+  /// Whether it was another until now.
+  bool Use(std::size_t which) {
+    const std::size_t before = host.exchange(which);
+    if (before == which) return false;
+    log::Warn("the database is used on another host host={} before={}", Name(which), Name(before));
+    return true;
+  }
+  std::string Name(std::size_t which) const {
+    const DatabaseOptions::Host& named = options.hosts.at(which);
+    return fmt::format("{}:{}", named.name, named.port);
+  }
   Result<void> Open(Session::Connection& connection, std::size_t which,
                     Clock::time_point deadline) {
-    const DatabaseOptions::Host& chosen = options.hosts.at(which);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) {
       connection.last_failure = Failure::kServerGone;
-      return Fail(Code::kUnavailable, "the database does not answer ({}:{})", chosen.name,
-                  chosen.port);
+      return Fail(Code::kUnavailable, "the database does not answer ({})", Name(which));
     }
     const Result<void> opened =
-        connection.Open(chosen, options, std::min(left, options.connect_timeout));
-    if (opened) {
-      connection.generation = generation;
-      return {};
-    }
-    return Fail(opened.error().code, "{} ({}:{})", opened.error().message, chosen.name,
-                chosen.port);
+        connection.Open(options.hosts.at(which), options, std::min(left, options.connect_timeout));
+    if (opened) return {};
+    return Fail(opened.error().code, "{} ({})", opened.error().message, Name(which));
   }
   /// It failed, or is on another host than the rest: those that are as old are opened anew before
   /// they are used again. To ask each whether it still lives would take a whole timeout when the
   /// server is frozen.
   void Distrust(Session::Connection& connection) {
-    if (generation.compare_exchange_strong(connection.generation, connection.generation + 1)) {
-      ++connection.generation;
-    }
+    int of_it = connection.generation;
+    if (generation.compare_exchange_strong(of_it, of_it + 1)) ++connection.generation;
+  }
+
+  /// By a connection that is kept for this.
+  bool Ready(std::size_t which) {
+    Session::Connection& check = *checks.at(which);
+    if (check.open() && check.CheckReady()) return true;
+    DatabaseOptions quick = options;
+    quick.statement_timeout = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout);
+    return check.Open(options.hosts.at(which), quick, options.connect_timeout).has_value();
   }
 
   const DatabaseOptions options;
   Session::Connection::Counters counters;
   std::vector<std::unique_ptr<Session::Connection>> all;
+  std::vector<std::unique_ptr<Session::Connection>> checks;  // one to each host
+  Clock::time_point chosen_at;        // It and the checks are ChooseHost()'s.
   std::atomic<std::size_t> host = 0;  ///< in use
   std::atomic<int> generation = 0;
   std::mutex mutex;  // guards idle
@@ -131,8 +154,31 @@ struct Database::Pool {
 Database::Database(DatabaseOptions options) : pool_(std::make_unique<Pool>(std::move(options))) {}
 Database::~Database() = default;
 
+void Database::ChooseHost() {
+  const std::size_t hosts = pool_->options.hosts.size();
+  // Calls that had to wait for one another ask once.
+  if (hosts == 1 || Clock::now() - pool_->chosen_at < kRetryPause) return;
+  for (std::size_t i = 0; i < hosts; ++i) {
+    if (!pool_->Ready(i)) continue;
+    if (pool_->Use(i)) ++pool_->generation;
+    break;
+  }
+  pool_->chosen_at = Clock::now();
+}
+std::size_t Database::host() const { return pool_->host; }
 std::int64_t Database::statements() const { return pool_->counters.statements; }
-std::int64_t Database::commits() const { return pool_->counters.commits; }
+
+void Database::AddMetrics(Metrics& metrics) const {
+  const Pool& pool = *pool_;
+  metrics.Gauge("database_statements", "Statements sent to the database since the start.",
+                [&pool] { return static_cast<double>(pool.counters.statements); });
+  metrics.Gauge("database_commits", "Changes committed by the database since the start.",
+                [&pool] { return static_cast<double>(pool.counters.commits); });
+  for (std::size_t i = 0; i < pool.options.hosts.size(); ++i) {
+    metrics.Gauge("database_host_in_use", "Which host of SQL_URL this node reads and writes.",
+                  [&pool, i] { return pool.host == i ? 1.0 : 0.0; }, {{"host", pool.Name(i)}});
+  }
+}
 
 Result<void> Database::Attempt(Mode mode, const std::function<Result<void>(Session&)>& body) {
   const Clock::time_point deadline = Clock::now() + pool_->options.patience;
@@ -160,9 +206,9 @@ Result<void> Database::Attempt(Mode mode, const std::function<Result<void>(Sessi
     const Failure failure = connection->last_failure;
     if (mode == Mode::kTransaction) connection->Rollback();
     if (failure == Failure::kServerGone) pool_->Distrust(*connection);
-    const bool gone = failure == Failure::kServerGone && !connection->may_have_changed;
+    const bool gone = failure == Failure::kServerGone;
     const bool deadlock = failure == Failure::kDeadlock && attempt < kDeadlockAttempts;
-    if (!gone && !deadlock) break;
+    if ((!gone && !deadlock) || connection->may_have_changed) break;
     if (Clock::now() + kRetryPause >= deadline) break;
     std::this_thread::sleep_for(deadlock ? kRetryPause / 10 : kRetryPause);
   }

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "node/base/metrics.h"
 #include "node/base/result.h"
 
 namespace sf::store {
@@ -97,9 +98,9 @@ class Session {
 };
 
 /// MySQL, through a bounded pool of connections that come back by themselves after the server was
-/// away, all on one of its hosts. What finds the server gone is tried again until `patience` is
-/// over, unless it may have changed something already, and then fails with kUnavailable; deadlocks
-/// are tried again.
+/// away, all on one of its hosts (see ChooseHost()). What finds the server gone is tried again
+/// until `patience` is over, unless it may have changed something already, and then fails with
+/// kUnavailable; deadlocks are tried again.
 ///
 /// Thread: HTTP or worker (blocks).
 class Database {
@@ -134,9 +135,17 @@ class Database {
     return WithSession<T>(Mode::kSingle, body);
   }
 
-  /// Counted since the start; the benchmark divides them by what was done.
+  /// Asks the hosts in order, and uses the first that is ready: an earlier one that is back, or
+  /// another when the one in use has fallen silent, which whoever waits for its answer would find
+  /// out later. A transaction ends where it has begun. To be called every few seconds, by one
+  /// thread at a time; with one host there is nothing to choose.
+  void ChooseHost();
+  /// Which host is in use, by its place in the options.
+  std::size_t host() const;
+
+  /// Sent since the start; the benchmark divides them by what was done.
   std::int64_t statements() const;
-  std::int64_t commits() const;
+  void AddMetrics(Metrics& metrics) const;
 
  private:
   enum class Mode { kSingle, kTransaction };

@@ -18,7 +18,7 @@ class ThreeNodes(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.bed = cluster().bed
+        cls.bed = cls.make_bed()
         cls.database = f"sf_{cls.prefix}"
         cls.nodes = [cls.make(host, f"{cls.prefix}-{host[1:]}") for host in cls.hosts]
         cluster().nodes += cls.nodes
@@ -37,6 +37,10 @@ class ThreeNodes(unittest.TestCase):
                 if domain in node.domains("--state-running"):
                     node.virsh("destroy", domain)
                 node.virsh("undefine", "--nvram", domain)
+
+    @classmethod
+    def make_bed(cls):
+        return cluster().bed
 
     @classmethod
     def make(cls, host, name):

@@ -177,9 +177,9 @@ class Host:
             raise HostError(f"{self.name} is not up")
         return self.run(["nsenter", "--target", str(pid), "--net", "sh", "-ec", script], **options)
 
-    def daemons(self, *words):
-        """Has `daemons` do something inside the host."""
-        self.run(self.entering([str(HERE / "daemons"), *words]), env=self.environment(),
+    def daemons(self, *words, script="daemons"):
+        """Has `daemons`, or another script beside it, do something inside the host."""
+        self.run(self.entering([str(HERE / script), *words]), env=self.environment(),
                  preexec_fn=lambda: cgroups.enter(self.cgroup))
 
     def run(self, command, **options):
