@@ -108,7 +108,7 @@ HttpWait HttpConnection::HandleUpload() {
 
 HttpWait HttpConnection::Handle() {
   HttpReply reply =
-      Answer(head_.request_line, std::exchange(request_, {}), head_.keep_alive, handler_);
+      Answer(head_.request_line, std::exchange(request_, {}), head_.keep_alive && !last_, handler_);
   if (reply.stream) return SendStream(reply);
   return Send(std::move(reply.bytes), reply.keep_alive, /*linger=*/false);
 }

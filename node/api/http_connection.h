@@ -50,13 +50,14 @@ struct HttpWait {
 /// Thread: one at a time; Interrupt() from any while the object lives.
 class HttpConnection {
  public:
-  /// `tls` null: plain HTTP.
+  /// `tls` null: plain HTTP. Once `last` is set, each answer says that it is the last.
   HttpConnection(int descriptor, const HttpLimits& limits, const HttpHandler& handler,
-                 const TlsServer* tls, HttpFigures& figures)
+                 const TlsServer* tls, HttpFigures& figures, const std::atomic<bool>& last)
       : limits_(limits),
         handler_(handler),
         tls_(tls),
         figures_(figures),
+        last_(last),
         socket_(descriptor),
         reader_(socket_) {}
 
@@ -102,6 +103,7 @@ class HttpConnection {
   const HttpHandler& handler_;
   const TlsServer* const tls_;
   HttpFigures& figures_;
+  const std::atomic<bool>& last_;
   Socket socket_;
   RequestReader reader_;
   std::atomic<bool> interrupted_ = false;

@@ -31,6 +31,8 @@ constexpr std::chrono::milliseconds kPause{20};
 /// another of its address.
 constexpr std::chrono::milliseconds kQuiet{100};
 
+constexpr std::chrono::milliseconds kLastRequest{500};
+
 bool Register(const FileDescriptor& epoll, int operation, int descriptor, std::uint64_t key,
               std::uint32_t events) {
   epoll_event event{.events = events, .data = {.u64 = key}};
@@ -88,7 +90,8 @@ void HttpServer::Watch() {
   std::array<epoll_event, 64> events;
   while (!stopping_ || !connections_.empty()) {
     const bool at_rest = connections_.empty() && listening_;
-    const int timeout = at_rest ? -1 : static_cast<int>((listening_ ? kSweep : kPause).count());
+    const int timeout =
+        at_rest ? -1 : static_cast<int>((listening_ && !stopping_ ? kSweep : kPause).count());
     const int count =
         ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
     for (int i = 0; i < count; ++i) {
@@ -102,7 +105,8 @@ void HttpServer::Watch() {
       }
     }
     Sweep();
-    if (stopping_) Drain();
+    if (stopping_ && !listeners_.empty()) StopListening();
+    if (stopping_ && Clock::now() >= drain_at_) Drain();
     TakeTurns();
   }
 }
@@ -128,7 +132,7 @@ void HttpServer::Add(int descriptor) {
   const Key key = next_key_++;
   Entry& entry = connections_[key];
   entry.connection = std::make_unique<HttpConnection>(descriptor, options_.limits, handler_,
-                                                      options_.tls, figures_);
+                                                      options_.tls, figures_, stopping_);
   entry.source = sources_.try_emplace(SourceOf(entry.connection->remote_address())).first;
   ++entry.source->second.connections;
   figures_.connections = connections_.size();
@@ -261,8 +265,7 @@ void HttpServer::TakeFinished() {
     --running_;
     const auto found = connections_.find(key);
     Entry& entry = found->second;
-    const bool between = wait.what == HttpWait::For::kTurn || wait.what == HttpWait::For::kRequest;
-    if (wait.what == HttpWait::For::kEnd || (between && stopping_)) {
+    if (wait.what == HttpWait::For::kEnd) {
       Remove(found);
       continue;
     }
@@ -295,8 +298,13 @@ void HttpServer::Sweep() {
   }
 }
 
-void HttpServer::Drain() {
+void HttpServer::StopListening() {
+  for (const FileDescriptor& listener : listeners_) Accept(listener.get());
   listeners_.clear();
+  drain_at_ = Clock::now() + kLastRequest;
+}
+
+void HttpServer::Drain() {
   for (auto at = connections_.begin(); at != connections_.end();) {
     const auto here = at++;
     const Entry& entry = here->second;

@@ -57,7 +57,9 @@ class HttpServer {
   Result<void> Listen();
   void Start();
 
-  /// Takes no more requests, and waits for those that are being answered.
+  /// Takes no more connections, and waits for what is being answered. Who is connected has half a
+  /// second for one more request, which may be on its way: no client that was told that it may go
+  /// on, or that has just connected, finds itself cut off.
   void Stop();
 
   int port() const { return port_; }
@@ -108,6 +110,8 @@ class HttpServer {
   void TakeFinished();
   /// Deals with those who have waited for too long, and listens again after a pause.
   void Sweep();
+  /// Takes who has connected already, and then nobody.
+  void StopListening();
   /// Leaves only what is being answered.
   void Drain();
   /// Called on a thread of the pool.
@@ -131,6 +135,7 @@ class HttpServer {
   std::size_t held_ = 0;
   Key next_key_ = 0;
   std::atomic<bool> stopping_ = false;
+  Time drain_at_;  // once listeners_ are gone
 
   std::mutex mutex_;  // guards finished_
   std::vector<Finished> finished_;

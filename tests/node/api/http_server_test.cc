@@ -254,33 +254,6 @@ TEST_CASE("HttpServer: with every connection busy, a further one is answered lat
   CHECK(second.Read().body == "GET /second |");
 }
 
-TEST_CASE("HttpServer: Stop lets a running request finish and cuts off half a one", "[http]") {
-  const EachTransport transport;
-  std::promise<void> entered;
-  std::promise<void> go;
-  const auto gone = go.get_future().share();
-  Served served(TestOptions(), [&](const Request& request) {
-    entered.set_value();
-    gone.wait();
-    return Echo(request);
-  });
-  RawClient running = served.Connect();
-  running.Send(WithBody("GET", "/running", ""));
-  entered.get_future().wait();
-  RawClient half = served.Connect();
-  half.Send("GET /half HTTP/1.1\r\n");
-  RawClient idle = served.Connect();
-
-  auto stopped = std::async(std::launch::async, [&] { served.server.Stop(); });
-  CHECK(half.IsClosed());
-  CHECK(stopped.wait_for(0s) == std::future_status::timeout);
-  go.set_value();
-  CHECK(running.Read().body == "GET /running |");
-  CHECK(stopped.wait_for(5s) == std::future_status::ready);
-  CHECK(idle.IsClosed());
-  served.server.Stop();
-}
-
 TEST_CASE("HttpServer: X-Request-ID is echoed when sane, and made otherwise", "[http]") {
   const EachTransport transport;
   Served served;
