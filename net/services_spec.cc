@@ -19,9 +19,12 @@ constexpr std::uint32_t kMaxVni = (1U << 24) - 1;
 constexpr int kMinMtu = 576;  // What every IPv4 host takes (RFC 791).
 constexpr int kMaxMtu = 65535;
 
-// ---- strict reading: every member is there, of its kind and known ------------------------------
+// ---- reading -------------------------------------------------------------------------------
 
-/// The members of one JSON object, each taken once; what is left at the end is an error.
+/// The members of one JSON object. Who wrote it may be of another release than who reads it, while
+/// a node is being upgraded: what only a newer one says is passed over, and what an older one did
+/// not say yet, all that has come since the first release, means what it means when it is empty.
+/// But a member that is there is of its kind.
 class Members {
  public:
   static Result<Members> Of(const json& value, std::string what) {
@@ -31,10 +34,9 @@ class Members {
 
   template <class T>
   Result<T> Take(const char* name) {
-    const auto found = left_.find(name);
-    if (found == left_.end()) return Fail(Code::kInvalid, "{}: no {}", what_, name);
-    const json value = std::move(*found);
-    left_.erase(found);
+    const auto found = members_.find(name);
+    if (found == members_.end()) return Fail(Code::kInvalid, "{}: no {}", what_, name);
+    const json& value = *found;
     if constexpr (std::is_same_v<T, bool>) {
       if (value.is_boolean()) return value.get<bool>();
     } else if constexpr (std::is_same_v<T, std::string>) {
@@ -49,21 +51,22 @@ class Members {
     return Fail(Code::kInvalid, "{}: {} is of the wrong kind", what_, name);
   }
 
+  template <class T>
+  Result<T> TakeOr(const char* name, T otherwise) {
+    if (!members_.contains(name)) return otherwise;
+    return Take<T>(name);
+  }
+
   Result<IpAddress> Address(const char* name) {
     const auto address = IpAddress::Parse(TRY(Take<std::string>(name)));
     if (!address) return Fail(Code::kInvalid, "{}: {}: {}", what_, name, address.error().message);
     return *address;
   }
 
-  Result<void> End() const {
-    if (left_.empty()) return {};
-    return Fail(Code::kInvalid, "{}: {} is unknown here", what_, left_.begin().key());
-  }
-
  private:
-  Members(json left, std::string what) : left_(std::move(left)), what_(std::move(what)) {}
+  Members(json members, std::string what) : members_(std::move(members)), what_(std::move(what)) {}
 
-  json left_;
+  json members_;
   std::string what_;
 };
 
@@ -73,10 +76,10 @@ Result<Members> Parse(std::string_view text, std::string what) {
   return Members::Of(value, std::move(what));
 }
 
-/// `read` of each element of the list `name`.
+/// `read` of each element of the list `name`; none if there is no such list.
 template <class T, class Read>
 Result<std::vector<T>> List(Members& members, const char* name, const Read& read) {
-  const json list = TRY(members.Take<json>(name));
+  const json list = TRY(members.TakeOr(name, json::array()));
   if (!list.is_array()) return Fail(Code::kInvalid, "{} is not a list", name);
   std::vector<T> read_list;
   for (const json& each : list) {
@@ -119,7 +122,6 @@ Result<DhcpHost> ToDhcpHost(const json& value) {
   host.mac = TRY(members.Take<std::string>("mac"));
   host.address = TRY(members.Address("address"));
   host.name = TRY(members.Take<std::string>("name"));
-  TRY(members.End());
   if (!IsMac(host.mac)) return Fail(Code::kInvalid, "a host: no MAC address");
   if (!host.name.empty() && !IsDnsName(host.name, /*one_label=*/true)) {
     return Fail(Code::kInvalid, "the host {}: its name is no DNS label", host.mac);
@@ -132,7 +134,6 @@ Result<FloatingAddress> ToFloatingAddress(const json& value) {
   FloatingAddress pair;
   pair.outside = TRY(members.Address("outside"));
   pair.inside = TRY(members.Address("inside"));
-  TRY(members.End());
   return pair;
 }
 
@@ -229,14 +230,13 @@ Result<WantedNetwork> ParseWantedNetwork(std::string_view text) {
   network.mtu = TRY(members.Take<int>("mtu"));
   network.dhcp = TRY(members.Take<bool>("dhcp"));
   network.hosts = TRY(List<DhcpHost>(members, "hosts", ToDhcpHost));
-  network.dns = TRY(members.Take<bool>("dns"));
+  network.dns = TRY(members.TakeOr("dns", false));
   network.dns_servers = TRY(List<IpAddress>(members, "dns_servers", ToAddress));
-  network.domain = TRY(members.Take<std::string>("domain"));
-  const json gateway = TRY(members.Take<json>("floating_gateway"));
+  network.domain = TRY(members.TakeOr<std::string>("domain", {}));
+  const json gateway = TRY(members.TakeOr("floating_gateway", json()));
   if (!gateway.is_null()) network.floating_gateway = TRY(ToAddress(gateway));
   network.floating = TRY(List<FloatingAddress>(members, "floating", ToFloatingAddress));
   network.routed = TRY(List<IpAddress>(members, "routed", ToAddress));
-  TRY(members.End());
   TRY(Check(network));
   return network;
 }
@@ -262,12 +262,11 @@ Result<WantedServices> ParseWantedServices(std::string_view text) {
   services.term = TRY(members.Take<std::uint64_t>("term"));
   services.term_key = TRY(ToTermKey(TRY(members.Take<std::string>("term_key"))));
   services.egress.nic = TRY(members.Take<std::string>("egress"));
-  services.egress.router = TRY(members.Take<bool>("router"));
-  services.egress.masquerade = TRY(members.Take<bool>("masquerade"));
+  services.egress.router = TRY(members.TakeOr("router", false));
+  services.egress.masquerade = TRY(members.TakeOr("masquerade", false));
   services.egress.floating =
       TRY(Netblock::Parse(TRY(members.Take<std::string>("floating_network"))));
   services.networks = TRY(List<NetworkId>(members, "networks", ToNetworkId));
-  TRY(members.End());
   return services;
 }
 
@@ -280,7 +279,6 @@ Result<Heartbeat> ParseHeartbeat(std::string_view text, BootTime now) {
   Heartbeat heartbeat;
   heartbeat.term = TRY(members.Take<std::uint64_t>("term"));
   heartbeat.deadline = BootTime(TRY(members.Take<std::int64_t>("deadline")));
-  TRY(members.End());
   if (heartbeat.deadline > now + kOrphanLimit) {
     return Fail(Code::kInvalid, "the heartbeat's deadline is too far ahead: not of this boot");
   }
@@ -312,7 +310,6 @@ Result<ServicesStatus> ParseServicesStatus(std::string_view text) {
   status.serving = TRY(members.Take<bool>("serving"));
   const json networks = TRY(members.Take<json>("networks"));
   const json errors = TRY(members.Take<json>("errors"));
-  TRY(members.End());
   if (!networks.is_object() || !errors.is_object()) {
     return Fail(Code::kInvalid, "the status: networks or errors are not objects");
   }
@@ -322,8 +319,7 @@ Result<ServicesStatus> ParseServicesStatus(std::string_view text) {
     served.since = BootTime(TRY(network.Take<std::int64_t>("since")));
     served.dnsmasq = TRY(network.Take<int>("dnsmasq"));
     served.starts = TRY(network.Take<int>("starts"));
-    served.name_space = TRY(network.Take<int>("name_space"));
-    TRY(network.End());
+    served.name_space = TRY(network.TakeOr("name_space", -1));
   }
   for (const auto& [uuid, message] : errors.items()) {
     if (!message.is_string()) return Fail(Code::kInvalid, "the status: an error is no text");
