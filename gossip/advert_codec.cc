@@ -115,7 +115,11 @@ bool Accept(bool good, T& read, T& out) {
 }  // namespace
 
 std::string EncodeItem(const Identity& i) {
+#ifdef SF_NEXT_RELEASE  // It has one more thing to say: see tests/functional/test_upgrade.py.
+  return Array(i.version, i.api_port, i.mesh_ip, i.zone, i.api_tls, std::string("next"));
+#else
   return Array(i.version, i.api_port, i.mesh_ip, i.zone, i.api_tls);
+#endif
 }
 
 std::string EncodeItem(const Capacity& c) {

@@ -102,6 +102,7 @@ class Node:
         self.name = name or host
         self.database = database or f"sf_{self.name}"
         self.address = f"{bed.address(host)}:{port}"
+        self.program = "node/sf-node"
         self.trust = None  # an ssl.SSLContext, for a node that speaks HTTPS
         self.storage = bed.disk(host) / storage.lstrip("/")
         self.log = LOGS / f"{self.name}.log"
@@ -124,7 +125,7 @@ class Node:
     # ---- the process -----------------------------------------------------------------------------
 
     def command(self, *words):
-        return [str(HOSTS), "exec", self.host, "--", *confined(), str(BUILD / "node/sf-node"), *words]
+        return [str(HOSTS), "exec", self.host, "--", *confined(), str(BUILD / self.program), *words]
 
     def environment(self, options=None, **variables):
         merged = {**self.options, **(options or {})}

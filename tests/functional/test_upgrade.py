@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster is upgraded node by node while it is used: daemons one release apart work side by side on
+one schema, and no read fails. The next release is this one's sources and what they would add to:
+a migration (next_release.sql), a version, one more thing that each node says of itself."""
+
+import http.client
+import itertools
+import json
+import os
+import threading
+import time
+import unittest
+
+from cluster import BUILD, wait_for
+from three_nodes import ThreeNodes
+
+NEXT = "node/sf-node-next"
+
+
+class Usage:
+    """Reads and writes by way of each node until it is left. As any client with a list of nodes, it
+    asks the next only when one refuses the connection: all else is a failure, of a read."""
+
+    def __init__(self, nodes, paths):
+        self.nodes, self.paths = nodes, paths
+        self.client = nodes[0].client()
+        self.client.log_in()
+        self.reads, self.failed = 0, []
+        self.made, self.unmade, self.unsure = set(), set(), []
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=work, args=(nodes[i:] + nodes[:i],))
+                        for i in range(len(nodes)) for work in (self.read, self.write)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def read(self, nodes):
+        kept = http.client.HTTPConnection(nodes[0].address, timeout=30)
+        for path in itertools.cycle(self.paths):
+            if self.over.wait(0.02):
+                break
+            try:
+                answer = self.ask(kept, nodes[1:], "GET", path)
+                self.reads += 1
+                if answer[0] != 200:
+                    self.failed.append(f"{path}: {answer}")
+            except (OSError, http.client.HTTPException) as error:
+                kept.close()
+                self.failed.append(f"{path} at {nodes[0].name}: {error!r}")
+        kept.close()
+
+    def write(self, nodes):
+        for number in itertools.count():
+            if self.over.wait(0.1):
+                return
+            body = {"name": f"{nodes[0].name}-{number}", "netblock": "10.18.0.0/24",
+                    "provide_dhcp": False, "provide_nat": False}
+            made = self.try_write(nodes, "POST", "/networks", body)
+            if made and number % 3 and self.try_write(nodes, "DELETE", f"/networks/{made['uuid']}"):
+                self.unmade.add(made["uuid"])
+            elif made and number % 3 == 0:
+                self.made.add(made["uuid"])
+
+    def try_write(self, nodes, method, path, body=None):
+        connection = http.client.HTTPConnection(nodes[0].address, timeout=30)
+        try:
+            status, data = self.ask(connection, nodes[1:], method, path, body)
+            if status == 200:
+                return json.loads(data) or True
+            self.unsure.append(f"{method} {path}: {status} {data}")
+        except (OSError, http.client.HTTPException) as error:
+            self.unsure.append(f"{method} {path}: {error!r}")
+        finally:
+            connection.close()
+        return None
+
+    def ask(self, connection, others, method, path, body=None):
+        headers = {"Authorization": f"Bearer {self.client.token}"}
+        text = json.dumps(body) if body else None
+        try:
+            connection.request(method, path, text, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except ConnectionRefusedError:
+            connection.close()
+            if not others:
+                raise
+        other = http.client.HTTPConnection(others[0].address, timeout=30)
+        try:
+            return self.ask(other, others[1:], method, path, body)
+        finally:
+            other.close()
+
+
+class Upgrade(ThreeNodes):
+    # Of each run its own, as a bed that is kept would have the schema of the next release already.
+    prefix, port = f"upgr{os.getpid()}", 15500
+
+    @classmethod
+    def setUpClass(cls):
+        if not (BUILD / NEXT).exists():
+            raise unittest.SkipTest(f"{BUILD / NEXT} is not built")
+        super().setUpClass()
+        client = cls.nodes[0].client()
+        cls.network = client.call("POST", "/networks", {
+            "name": "kept", "netblock": "10.19.0.0/24", "provide_dhcp": True,
+            "provide_nat": True})["uuid"]
+        cls.instance = client.call("POST", "/instances", {
+            "name": "kept", "cpus": 1, "memory": 64, "disk": [{"size": 1}],
+            "placed_on": cls.nodes[1].name, "network": [{"network_uuid": cls.network}]})["uuid"]
+        client.wait(cls.instance, "created", 60)
+
+    def version(self):
+        return int(self.bed.sql(self.database, "SELECT MAX(version) FROM schema_version")[0][0])
+
+    def restart(self, node, program):
+        node.stop()
+        node.program = program
+        node.start()
+
+    def assert_served(self):
+        """Whoever holds the role, of whichever release, serves the network with what it was told."""
+        def served():
+            for node in self.nodes:
+                status = node.services()
+                if status["serving"] and self.network in status["networks"]:
+                    return not status.get("errors")
+            return False
+        wait_for(served, 30, "the network is served",
+                 lambda: "\n".join(f"{n.services()}\n{n.tail(8)}" for n in self.nodes))
+
+    def assert_all_work(self):
+        """Each node writes what the others read, and has an instance built."""
+        for node, other in zip(self.nodes, self.nodes[1:] + self.nodes[:1]):
+            made = node.client().call("POST", "/instances", {
+                "name": "both", "cpus": 1, "memory": 64, "placed_on": other.name,
+                "disk": [{"size": 1}], "network": [{"network_uuid": self.network}]})["uuid"]
+            other.client().wait(made, "created", 60)
+            other.client().delete(made)
+
+    def test_node_by_node_to_the_next_release_under_load_without_a_failed_read(self):
+        before, qemu = self.version(), self.nodes[1].qemu(self.instance)
+        self.wait_well()
+        paths = ("/instances", "/networks", "/nodes", f"/instances/{self.instance}",
+                 f"/networks/{self.network}", f"/networks/{self.network}/interfaces",
+                 f"/instances/{self.instance}/events")
+        with Usage(self.nodes, paths) as usage:
+            self.restart(self.nodes[0], NEXT)
+            self.assertEqual(before + 1, self.version())
+            self.wait_well()
+            self.assert_served()
+            self.restart(self.nodes[1], "node/sf-node")  # The old one starts on the new schema, too.
+            self.wait_well()
+            self.assert_all_work()
+            releases = {one["release"] for one in self.members(self.nodes[2]).values()}
+            self.assertEqual(2, len(releases), releases)
+            for node in self.nodes[1:]:
+                self.restart(node, NEXT)
+                self.wait_well()
+                self.assert_served()
+        print(f"{usage.reads} reads, {len(usage.made) + 2 * len(usage.unmade)} writes,"
+              f" {len(usage.unsure)} of them unsure", end=" ", flush=True)
+        self.assertEqual([], usage.failed)
+        self.assertGreater(usage.reads, 100)
+        listed = {one["uuid"] for one in self.nodes[0].client().call("GET", "/networks")}
+        self.assertEqual(set(), usage.made - listed)
+        self.assertEqual(set(), usage.unmade & listed)
+        self.assertEqual([], [said for said in usage.unsure if "database" not in said])
+        self.assertEqual(qemu, self.nodes[1].qemu(self.instance))
+        self.assert_all_work()
+
+        # Two versions apart they are not one after the other any more.
+        self.bed.sql(self.database, f"INSERT INTO schema_version VALUES ({before + 2}, 0); SELECT 1")
+        self.addCleanup(self.bed.sql, self.database,
+                        f"DELETE FROM schema_version WHERE version = {before + 2}; SELECT 1")
+        last = self.nodes[2]
+        last.stop()
+        last.program = "node/sf-node"
+        last.start(wait=False)
+        self.assertEqual(1, last.ended())
+        self.assertIn(f"schema is version {before + 2}, and this sf-node knows version {before}",
+                      last.tail())
+        self.assertIn("upgrade this sf-node", last.tail())
+        last.program = NEXT
+
+
+if __name__ == "__main__":
+    unittest.main()
