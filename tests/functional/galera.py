@@ -67,7 +67,7 @@ class Load:
     def work(self, node):
         client = node.client()
         for number in itertools.count():
-            if self.over.wait(0.05):
+            if self.over.wait(0.2):
                 return
             kind, body = self.thing(f"{node.name}-{number}", number)
             made = self.write(client, "POST", kind, body)

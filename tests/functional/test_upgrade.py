@@ -58,15 +58,15 @@ class Usage:
 
     def write(self, nodes):
         for number in itertools.count():
-            if self.over.wait(0.1):
+            if self.over.wait(0.2):
                 return
             body = {"name": f"{nodes[0].name}-{number}", "netblock": "10.18.0.0/24",
                     "provide_dhcp": False, "provide_nat": False}
             made = self.try_write(nodes, "POST", "/networks", body)
-            if made and number % 3 and self.try_write(nodes, "DELETE", f"/networks/{made['uuid']}"):
-                self.unmade.add(made["uuid"])
-            elif made and number % 3 == 0:
+            if made and number % 4 == 0:
                 self.made.add(made["uuid"])
+            elif made and self.try_write(nodes, "DELETE", f"/networks/{made['uuid']}"):
+                self.unmade.add(made["uuid"])
 
     def try_write(self, nodes, method, path, body=None):
         connection = http.client.HTTPConnection(nodes[0].address, timeout=30)
