@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds kPause{20};
 /// A connection that was quiet for less may have its request on the way, and does not make room for
 /// another of its address.
 constexpr std::chrono::milliseconds kQuiet{100};
-constexpr std::chrono::milliseconds kLastRequest{500};
+constexpr std::chrono::milliseconds kLastRequest{1'000};
 
 bool Register(const FileDescriptor& epoll, int operation, int descriptor, std::uint64_t key,
               std::uint32_t events) {

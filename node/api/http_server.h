@@ -57,7 +57,7 @@ class HttpServer {
   Result<void> Listen();
   void Start();
 
-  /// Takes no more connections, and waits for what is being answered. Who is connected has half a
+  /// Takes no more connections, and waits for what is being answered. Who is connected has a
   /// second for one more request, which may be on its way: no client that was told that it may go
   /// on, or that has just connected, finds itself cut off.
   void Stop();
