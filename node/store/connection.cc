@@ -133,7 +133,7 @@ Result<void> Session::Connection::Open(const DatabaseOptions::Host& host,
                          seconds(most / 2), seconds(most / 2))));
   if (options.hosts.size() > 1) {
     TRY(CheckReady());
-    TRY(CatchUp());
+    TRY(HeedOtherHosts());
   }
   last_used = Clock::now();
   return {};
@@ -166,13 +166,12 @@ Result<void> Session::Connection::CheckReady() {
   return Fail(Code::kUnavailable, "the database does not answer: it is not ready there");
 }
 
-// What was acknowledged on another host has been received here, and may be waiting to be carried
-// out: who has just come from there shall not read what was before it.
-Result<void> Session::Connection::CatchUp() {
+// Around a switch, daemons are on two hosts for some seconds. What one of them was acknowledged there
+// has been received here, and may be waiting to be carried out: nobody shall read, change or add
+// something as if it was not there.
+Result<void> Session::Connection::HeedOtherHosts() {
   if (!TRY(IsGalera())) return {};
-  TRY(Script("SET SESSION wsrep_sync_wait = 1"));
-  TRY(Query("SELECT 1", {}));
-  return Script("SET SESSION wsrep_sync_wait = 0");
+  return Script("SET SESSION wsrep_sync_wait = 7");
 }
 
 sql::PreparedStatement& Session::Connection::Prepare(std::string_view sql) {

@@ -61,7 +61,7 @@ class Session::Connection {
   sql::PreparedStatement& Prepare(std::string_view sql);
   static void Bind(sql::PreparedStatement& statement, const std::vector<Parameter>& values);
   Result<bool> IsGalera();
-  Result<void> CatchUp();
+  Result<void> HeedOtherHosts();
 
   template <class T>
   Result<T> Guarded(const std::function<T()>& body);
