@@ -22,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPreparedPerConnection = 40;
 // A connection unused for longer is asked whether it still lives before it is trusted.
 constexpr std::chrono::milliseconds kTrustedIdle{500};
+// The server closes what is idle for longer.
+constexpr std::chrono::seconds kIdleLimit{30};
 
 Failure Classify(int error) {
   switch (error) {
@@ -126,11 +128,17 @@ Result<void> Session::Connection::Open(const DatabaseOptions::Host& host,
   TRY(Script("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"));
   // The server gives up on a lock before we give up on the server: a statement that we no longer
   // wait for would be carried out after its caller was told that it was not.
-  TRY(
-      Script(fmt::format("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-                         " time_zone = '+00:00', group_concat_max_len = 1048576,"
-                         " innodb_lock_wait_timeout = {}, lock_wait_timeout = {}",
-                         seconds(most / 2), seconds(most / 2))));
+  //
+  // A client that loses its power, or is cut off, in a transaction says no good-bye: its locks
+  // would hold up all others until the server misses it, by default hours later. MariaDB alone has
+  // a limit for that, between M! and the end; MySQL has only the one for whatever is idle.
+  TRY(Script(fmt::format(
+      "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+      " time_zone = '+00:00', group_concat_max_len = 1048576,"
+      " innodb_lock_wait_timeout = {0}, lock_wait_timeout = {0}, wait_timeout = {1},"
+      " net_read_timeout = {2}, net_write_timeout = {2}"
+      " /*M!100300 , idle_transaction_timeout = {3} */",
+      seconds(most / 2), kIdleLimit.count(), seconds(most), seconds(2 * most))));
   if (options.hosts.size() > 1) {
     TRY(CheckReady());
     TRY(HeedOtherHosts());

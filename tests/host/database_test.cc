@@ -5,42 +5,18 @@
 #include <catch2/catch.hpp>
 #include <future>
 
-#include "tests/host/test_store.h"
+#include "tests/host/counters.h"
 
 namespace {
 
 using namespace sf::store;
+using namespace sf::test;
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using sf::Code;
 using sf::Fail;
 using sf::Result;
-using sf::test::Race;
-using sf::test::SharedMariaDb;
-using sf::test::Succeeded;
 using Clock = std::chrono::steady_clock;
-
-/// A database with a table of counters: name and value.
-struct Counters : Database {
-  explicit Counters(DatabaseOptions options) : Database(std::move(options)) {
-    REQUIRE(
-        Execute("CREATE TABLE IF NOT EXISTS counters (name VARCHAR(20) PRIMARY KEY,"
-                " value BIGINT NOT NULL) CHARACTER SET utf8mb4"));
-    REQUIRE(Execute("INSERT IGNORE INTO counters VALUES ('a', 0), ('b', 0)"));
-  }
-  std::int64_t Value(const char* name) {
-    return Query("SELECT value FROM counters WHERE name = ?", name).value().at(0).Integer(0);
-  }
-};
-
-constexpr char kIncrement[] = "UPDATE counters SET value = value + 1 WHERE name = ?";
-
-DatabaseOptions Fresh(std::chrono::milliseconds patience = 5s, std::size_t connections = 8) {
-  DatabaseOptions options = SharedMariaDb().FreshDatabase();
-  options.patience = patience;
-  options.connections = connections;
-  return options;
-}
 
 std::int64_t OwnId(Session& session) {
   return session.Query("SELECT CONNECTION_ID()").value().at(0).Integer(0);
@@ -144,73 +120,6 @@ TEST_CASE("Database: a transaction that fails leaves nothing", "[host]") {
   });
   REQUIRE_FALSE(done);
   CHECK(done.error().code == Code::kNoCapacity);
-  CHECK(database.Value("a") == 0);
-}
-
-TEST_CASE("Database: of two transactions in deadlock both end, each once", "[host]") {
-  Counters database(Fresh());
-  std::atomic<int> runs = 0;
-  std::latch both_hold_one(2);
-  const auto results = Race(2, [&](int i) {
-    bool first_run = true;
-    return database.Transaction<void>([&, i](Session& session) -> Result<void> {
-      ++runs;
-      TRY(session.Execute(kIncrement, i == 0 ? "a" : "b"));
-      if (std::exchange(first_run, false)) both_hold_one.arrive_and_wait();
-      TRY(session.Execute(kIncrement, i == 0 ? "b" : "a"));
-      return {};
-    });
-  });
-  CHECK(Succeeded(results) == 2);
-  CHECK(runs >= 3);
-  CHECK(database.Value("a") == 2);
-  CHECK(database.Value("b") == 2);
-}
-
-TEST_CASE("Database: who waits too long for another's lock is told that", "[host]") {
-  Counters database(Fresh(2s));
-  std::promise<void> held, release;
-  auto holder = std::async(std::launch::async, [&] {
-    return database.Transaction<void>([&](Session& session) -> Result<void> {
-      TRY(session.Execute(kIncrement, "a"));
-      held.set_value();
-      release.get_future().wait();
-      return {};
-    });
-  });
-  held.get_future().wait();
-  const auto began = Clock::now();
-  const auto waited = database.Execute(kIncrement, "a");
-  release.set_value();
-  CHECK(holder.get());
-  REQUIRE_FALSE(waited);
-  CHECK(waited.error().code == Code::kUnavailable);
-  CHECK_THAT(waited.error().message, Contains("busy"));
-  CHECK(Clock::now() - began < 5s);
-  CHECK(database.Value("a") == 1);
-}
-
-// It was carried out once the table was free again, long after its caller had been refused.
-TEST_CASE("Database: what waited too long for a table is not done later", "[host]") {
-  DatabaseOptions options = Fresh(2s);
-  Counters database(options);
-  options.patience = 5s;
-  Database other(options);
-  std::promise<void> held;
-  auto holder = std::async(std::launch::async, [&] {
-    return other.OnOneConnection<void>([&](Session& session) -> Result<void> {
-      TRY(session.ExecuteScript("LOCK TABLES counters WRITE"));
-      held.set_value();
-      TRY(session.Query("SELECT SLEEP(4)"));
-      return session.ExecuteScript("UNLOCK TABLES");
-    });
-  });
-  held.get_future().wait();
-  const auto refused = database.Execute(kIncrement, "a");
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == Code::kUnavailable);
-  CHECK_THAT(refused.error().message, Contains("busy"));
-  CHECK(holder.get());
   CHECK(database.Value("a") == 0);
 }
 
