@@ -101,13 +101,21 @@ class Host:
         for uuid, runs in self.instances.items():
             if runs is not None and (uuid in running) != runs:
                 yield f"instance {uuid} should{'' if runs else ' not'} run"
-        for uuid in running & set(self.instances):
-            lines = self.node.virsh("domiflist", prefix + uuid).splitlines()
-            bridges = {link["ifname"]: link.get("master") for link in self.links()}
+        bridges = {link["ifname"]: link.get("master") for link in self.links()}
+        plugged = self.plugged([prefix + uuid for uuid in running & set(self.instances)])
+        for name, lines in plugged.items():
+            uuid = name.removeprefix(prefix)
             nics = {(words[4], bridges.get(words[0])) for words in map(str.split, lines)
                     if len(words) == 5}
             if nics != self.wanted.nics.get(uuid, set()):
                 yield f"instance {uuid} has the NICs {nics}, and not {self.wanted.nics.get(uuid)}"
+
+    def plugged(self, names):
+        """What virsh says of the NICs of these domains, by their names; asked all at once."""
+        said = self.node.bed.run(self.node.host, "sh", "-c", "for name; do echo \"= $name\";"
+                                 " virsh -q -c qemu:///system domiflist $name || true; done", "sh", *names)
+        parts = (part.splitlines() for part in said.split("= ")[1:])
+        return {name: lines for name, *lines in parts}
 
     @staticmethod
     def ours(names, prefix):
