@@ -122,6 +122,7 @@ Result<DomainState> Hypervisor::State(const InstanceId& id) {
 }
 
 Result<StartTimes> Hypervisor::Start(const InstanceId& id, const std::string& xml) {
+  // Call() keeps the link.
   const auto start = [link = link_.get(), id, xml](virConnectPtr connection) -> Result<StartTimes> {
     if (const auto present = link->Find(connection, id)) {
       if (!IsOff(TRY(StateOf(present->get())))) return StartTimes{};
