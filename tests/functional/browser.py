@@ -15,7 +15,7 @@ import unittest
 
 from cluster import HOSTS, wait_for
 
-DEADLINE = 20  # of one command
+DEADLINE = 60  # of one command, on a busy machine
 # Keys that are no letters -> their code, and the text that they are.
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
 
@@ -53,14 +53,22 @@ class Browser:
             stderr=subprocess.DEVNULL, env={**os.environ, "SF_HOSTS_DIR": str(bed.dir)})
         os.close(hears)
         os.close(says)
-        self.buffer, self.sent, self.session = b"", 0, None
+        self.buffer, self.sent, self.session, self.page = b"", 0, None, None
         self.requests, self.complaints = [], []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
+    def new_page(self):
+        """A tab that knows nothing of the one before, which it replaces."""
+        self.session, old = None, self.page
+        self.page = self.call("Target.createTarget", url="about:blank")["targetId"]
+        if old:
+            self.call("Target.closeTarget", targetId=old)
+        self.session = self.call("Target.attachToTarget", targetId=self.page, flatten=True)["sessionId"]
+        self.requests, self.complaints = [], []
         for domain in ("Page", "Runtime", "Network", "Log", "Audits"):
             self.call(f"{domain}.enable")
 
     def close(self):
+        self.session = None
         try:
             self.call("Browser.close")
         finally:
@@ -110,8 +118,7 @@ class Browser:
     # ---- looking ---------------------------------------------------------------------------------
 
     def js(self, expression):
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True,
-                           awaitPromise=True)
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in result:
             raise AssertionError(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
@@ -119,10 +126,10 @@ class Browser:
     def text(self):
         return self.js("document.body?.innerText ?? ''")
 
-    def wait(self, expression, seconds=20):
+    def wait(self, expression, seconds=DEADLINE):
         return wait_for(lambda: self.js(expression), seconds, expression, self.text)
 
-    def wait_text(self, text, seconds=20):
+    def wait_text(self, text, seconds=DEADLINE):
         wait_for(lambda: text in self.text(), seconds, f"the page says {text!r}", self.text)
 
     def screen(self, width, height=900, scheme="light"):

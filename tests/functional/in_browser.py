@@ -58,19 +58,15 @@ class InBrowser:
 
     def setUp(self):
         super().setUp()
+        self.browser.new_page()
         self.browser.screen(1280)
-        self.browser.requests.clear()
-        self.browser.open("about:blank")
         self.browser.open(f"{self.asked().url}/ui")
-        self.browser.js("sessionStorage.clear()")
-        self.browser.call("Page.reload")
         self.browser.wait_text("Log in")
 
     def tearDown(self):
         own = (self.asked().url, f"blob:{self.asked().url}/", "about:")
         self.assertEqual([], [url for url in self.browser.requests if not url.startswith(own)])
-        complaints, self.browser.complaints = self.browser.complaints, []
-        self.assertEqual([], complaints)
+        self.assertEqual([], self.browser.complaints)
         super().tearDown()
 
     def log_in(self, namespace, key):

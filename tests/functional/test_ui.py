@@ -245,7 +245,7 @@ class Dashboard(InBrowser, NodeTest):
         browser.tab_to("keyed")
         # What is asked for again meanwhile takes nobody's focus.
         before = len(browser.requests)
-        wait_for(lambda: browser.js("1") and len(browser.requests) > before + 2, 20, "the list again")
+        wait_for(lambda: browser.js("1") and len(browser.requests) > before + 2, 60, "the list again")
         self.assertEqual("keyed", browser.js("document.activeElement.textContent"))
         browser.press("Enter")
         browser.wait_text("the router")
