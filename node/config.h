@@ -37,6 +37,7 @@ struct Config {
   std::filesystem::path storage_path;
   std::filesystem::path template_path;  ///< Empty: the built-in texts.
   log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kText;
 
   SqlUrl sql;
   std::size_t database_connections = 0;

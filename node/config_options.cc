@@ -230,6 +230,9 @@ std::vector<ConfigOption> NodeOptions() {
                                                {"info", log::Level::kInfo},
                                                {"warn", log::Level::kWarn},
                                                {"error", log::Level::kError}})},
+      {"LOG_JSON", "true|false", "Whether each line of the log is a JSON object.", "false",
+       Choice<log::Format>(&Config::log_format,
+                           {{"true", log::Format::kJson}, {"false", log::Format::kText}})},
   };
 }
 

@@ -83,7 +83,7 @@ Result<void> ShowMembers(const Invocation& invocation) {
 }
 
 Result<void> Do(const Invocation& invocation) {
-  log::SetUp(invocation.config.log_level);
+  log::SetUp(invocation.config.log_level, invocation.config.log_format);
   switch (invocation.command) {
     case Command::kRun: return RunDaemon(invocation.config);
     case Command::kMigrate: return MigrateSchema(invocation.config);

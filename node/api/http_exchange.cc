@@ -4,12 +4,14 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <random>
 #include <utility>
 
 #include "node/base/log.h"
+#include "node/base/request_scope.h"
 
 namespace sf::api {
 namespace {
@@ -100,7 +102,13 @@ class Exchange final : private httplib::Server {
     request_.path = in.target.substr(0, in.target.find('?'));
     request_.query.insert(in.params.begin(), in.params.end());
     dispatched_ = true;
+    const RequestScope scope(request_.request_id);
+    const auto began = std::chrono::steady_clock::now();
     Response response = Call();
+    log::Debug("answered method={} path={} status={} ms={:.1f}", request_.method, request_.path,
+               response.status,
+               std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began)
+                   .count());
     if (response.stream) {
       out.set_header("Content-Length", std::to_string(response.stream->bytes));
       if (in.method != "HEAD") body_ = std::move(response.stream);
@@ -113,11 +121,11 @@ class Exchange final : private httplib::Server {
     try {
       return handler_(request_);
     } catch (const std::exception& exception) {
-      log::Error("exception reached the HTTP server method={} path={} request={} what={}",
-                 request_.method, request_.path, request_.request_id, exception.what());
+      log::Error("exception reached the HTTP server method={} path={} what={}", request_.method,
+                 request_.path, exception.what());
     } catch (...) {
-      log::Error("exception reached the HTTP server method={} path={} request={}", request_.method,
-                 request_.path, request_.request_id);
+      log::Error("exception reached the HTTP server method={} path={}", request_.method,
+                 request_.path);
     }
     return ErrorResponse(500, "internal error; the node's log has the details");
   }

@@ -99,8 +99,8 @@ Response Router::Handle(const Request& request) const {
   const Error& error = response.error();
   const int status = ToStatus(error.code);
   if (status == 500) {
-    log::Error("request failed method={} path={} request={} error={}", request.method, request.path,
-               request.request_id, error.message);
+    log::Error("request failed method={} path={} error={}", request.method, request.path,
+               error.message);
   }
   Response failure = ErrorResponse(status, error.message);
   if (error.code == Code::kUnavailable) failure.headers.emplace_back("Retry-After", "5");

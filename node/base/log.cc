@@ -5,9 +5,14 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
+
+#include "node/base/request_scope.h"
 
 namespace sf::log {
 namespace {
+
+Format chosen = Format::kText;
 
 spdlog::level::level_enum ToSpdlog(Level level) {
   switch (level) {
@@ -35,10 +40,13 @@ std::string Escaped(std::string_view line) {
 
 }  // namespace
 
-void SetUp(Level level) {
+void SetUp(Level level, Format format) {
+  chosen = format;
   auto logger = std::make_shared<spdlog::logger>("sf-node",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  logger->set_pattern(format == Format::kJson
+                          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v)"
+                          : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   logger->set_level(ToSpdlog(level));
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(std::move(logger));
@@ -46,8 +54,18 @@ void SetUp(Level level) {
 
 bool Enabled(Level level) { return spdlog::default_logger_raw()->should_log(ToSpdlog(level)); }
 
-void Write(Level level, std::string_view line) {
-  spdlog::default_logger_raw()->log(ToSpdlog(level), "{}", Escaped(line));
+std::string ToLine(std::string_view message, Format format) {
+  const std::string& request = RequestScope::Id();
+  if (format == Format::kText) {
+    return request.empty() ? Escaped(message) : Escaped(message) + " request=" + request;
+  }
+  nlohmann::ordered_json fields = {{"message", message}};
+  if (!request.empty()) fields["request"] = request;
+  return fields.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(1);
+}
+
+void Write(Level level, std::string_view message) {
+  spdlog::default_logger_raw()->log(ToSpdlog(level), "{}", ToLine(message, chosen));
 }
 
 }  // namespace sf::log

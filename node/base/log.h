@@ -13,14 +13,21 @@ namespace sf::log {
 /// cannot go on.
 enum class Level { kDebug, kInfo, kWarn, kError };
 
+/// Text: "message key=value". JSON: one object a line, for programs that collect logs.
+enum class Format { kText, kJson };
+
 /// Sends lines to stderr, one per event. Call once, before threads start.
-void SetUp(Level level);
+void SetUp(Level level, Format format = Format::kText);
 
 bool Enabled(Level level);
 
-/// Writes one line. Control bytes are escaped, so no stranger's text can forge a line.
-/// Thread: any.
-void Write(Level level, std::string_view line);
+/// `message` as a line carries it, which is all of a JSON object but its beginning: with the
+/// request that this thread works for, and control bytes escaped, so no stranger's text can forge a
+/// line.
+std::string ToLine(std::string_view message, Format format);
+
+/// Writes one line. Thread: any.
+void Write(Level level, std::string_view message);
 
 template <class... Args>
 void Debug(fmt::format_string<Args...> format, Args&&... args) {

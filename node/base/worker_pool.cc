@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/base/request_scope.h"
+
 namespace sf {
 
 WorkerPool::WorkerPool(std::size_t threads, std::size_t limit, std::chrono::milliseconds patience)
@@ -14,7 +16,7 @@ WorkerPool::~WorkerPool() { Stop(); }
 bool WorkerPool::Submit(std::string key, Job job) {
   const std::lock_guard lock(mutex_);
   if (stopping_ || waiting_.size() >= limit_) return false;
-  waiting_.push_back({std::move(key), std::move(job)});
+  waiting_.push_back({std::move(key), std::move(job), RequestScope::Id()});
   FindHands();
   return true;
 }
@@ -70,7 +72,10 @@ void WorkerPool::Run(Threads::iterator self) {
     waiting_.erase(next);
     running_.insert(entry.key);
     lock.unlock();
-    entry.job();
+    {
+      const RequestScope scope(entry.request);
+      entry.job();
+    }
     entry.job = nullptr;  // What the job captured is released outside the lock.
     lock.lock();
     running_.erase(entry.key);

@@ -48,6 +48,7 @@ class WorkerPool {
   struct Entry {
     std::string key;
     Job job;
+    std::string request;  ///< that its sender works for; see RequestScope
   };
 
   void Run(Threads::iterator self);

@@ -11,6 +11,7 @@
 #include "images/image_ref.h"
 #include "images/qcow2.h"
 #include "node/base/log.h"
+#include "node/base/request_scope.h"
 #include "node/base/tcp_port.h"
 #include "node/reconcile/nvram.h"
 
@@ -69,6 +70,7 @@ bool IsOff(compute::Power power) {
 }  // namespace
 
 Result<void> InstanceBuilder::Build(const InstanceId& id) {
+  const RequestScope scope(TRY(store_.instances.RequestOf(id)));
   Steps steps("build", metrics_);
   auto claimed = steps.Run("claim", [&] { return store_.instances.Claim(id); });
   // Deleted or failed meanwhile.
@@ -345,6 +347,7 @@ Result<void> InstanceBuilder::RemoveFiles(const InstanceId& id) const {
 }
 
 Result<void> InstanceBuilder::Remove(const InstanceId& id, bool has_row) {
+  const RequestScope scope(TRY(store_.instances.RequestOf(id)));
   Steps steps("remove", metrics_);
   TRY(steps.Run("libvirt", [&] { return hypervisor_.Remove(id); }));
   TRY(steps.Run("nics", [&] { return plugs_.leave(id); }));

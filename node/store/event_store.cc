@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/store/event_store.h"
 
+#include "node/base/request_scope.h"
 #include "node/store/message.h"
 
 namespace sf::store {
@@ -13,12 +14,14 @@ Result<void> EventStore::Add(const Event& event) {
 }
 
 Result<void> EventStore::Add(Session& session, const Event& event) {
+  json extra = event.extra;
+  if (!RequestScope::Id().empty()) extra["request_id"] = RequestScope::Id();
   TRY(session.Execute(
       "INSERT INTO events (object_type, object, timestamp, type, node, duration,"
       " message, extra) VALUES (?, ?, UNIX_TIMESTAMP(NOW(6)), ?, ?, ?, ?, ?)",
       event.object_type, event.object, event.type, self_,
       event.duration_s ? Parameter(*event.duration_s) : Parameter(nullptr), Storable(event.message),
-      event.extra.dump(-1, ' ', false, json::error_handler_t::replace)));
+      extra.dump(-1, ' ', false, json::error_handler_t::replace)));
   return {};
 }
 

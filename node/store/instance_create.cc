@@ -3,6 +3,7 @@
 #include <random>
 #include <utility>
 
+#include "node/base/request_scope.h"
 #include "node/store/artifact_store.h"
 #include "node/store/instance_store.h"
 #include "node/store/interface_store.h"
@@ -32,10 +33,12 @@ Result<std::optional<int>> FirstFreePort(Session& session, const NodeId& node, i
 Result<void> Insert(Session& session, const Instance& made) {
   TRY(session.Execute(
       "INSERT INTO instances (uuid, name, namespace, node, state, error_message, power_state,"
-      " cpus, memory_mb, disk_gb, spec, metadata, created_at, updated_at) VALUES (?, ?, ?, ?,"
-      " 'initial', '', 'initial', ?, ?, ?, ?, ?, UNIX_TIMESTAMP(NOW(6)), UNIX_TIMESTAMP(NOW(6)))",
+      " cpus, memory_mb, disk_gb, spec, metadata, request_id, created_at, updated_at)"
+      " VALUES (?, ?, ?, ?, 'initial', '', 'initial', ?, ?, ?, ?, ?, ?,"
+      " UNIX_TIMESTAMP(NOW(6)), UNIX_TIMESTAMP(NOW(6)))",
       made.uuid, made.spec.name, made.spec.name_space, made.node, made.spec.cpus,
-      made.spec.memory_mb, DiskTotalGb(made.spec), ToJson(made.spec).dump(), made.metadata.dump()));
+      made.spec.memory_mb, DiskTotalGb(made.spec), ToJson(made.spec).dump(), made.metadata.dump(),
+      RequestScope::Id()));
   return {};
 }
 

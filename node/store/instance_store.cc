@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "node/base/request_scope.h"
 #include "node/store/agent_operation_store.h"
 #include "node/store/interface_store.h"
 #include "node/store/message.h"
@@ -199,9 +200,9 @@ Result<void> InstanceStore::RequestDelete(const InstanceId& id) {
   return database_.Transaction<void>([&](Session& session) -> Result<void> {
     const auto changed =
         TRY(session.Execute("UPDATE instances SET state = 'delete-wait', version = version + 1,"
-                            " updated_at = UNIX_TIMESTAMP(NOW(6)), lost_from = ''"
+                            " updated_at = UNIX_TIMESTAMP(NOW(6)), lost_from = '', request_id = ?"
                             " WHERE uuid = ? AND state NOT IN ('delete-wait', 'deleted')",
-                            id));
+                            RequestScope::Id(), id));
     if (changed > 0) {
       TRY(EndAgentOperations(session, id, "its instance was deleted"));
       return events_.Add(session, {.object_type = "instance",
@@ -214,6 +215,11 @@ Result<void> InstanceStore::RequestDelete(const InstanceId& id) {
     }
     return {};
   });
+}
+
+Result<std::string> InstanceStore::RequestOf(const InstanceId& id) const {
+  const auto rows = TRY(database_.Query("SELECT request_id FROM instances WHERE uuid = ?", id));
+  return rows.empty() ? std::string() : rows[0].Text(0);
 }
 
 Result<void> EndInstance(Session& session, EventStore& events, const InstanceId& id,

@@ -77,6 +77,8 @@ class InstanceStore {
                               const std::string& message);
   /// -> delete-wait; kNotFound when it is deleted already. Repeating it is fine.
   Result<void> RequestDelete(const InstanceId& id);
+  /// The id of the API request that asked for it to be made, or then to be deleted; empty if none.
+  Result<std::string> RequestOf(const InstanceId& id) const;
   /// delete-wait -> deleted, with its ports and addresses given back.
   Result<void> Deleted(const InstanceId& id);
 

@@ -112,6 +112,31 @@ class Session(CommandTest):
         for path in ("/", "/instances", "/nothing"):
             self.assertTrue(self.client.request("GET", path).headers["X-Request-ID"])
 
+    def test_a_request_id_of_ones_own_is_in_the_events_of_all_that_came_of_it(self):
+        def ask(method, path, body, name):
+            answer = self.client.request(method, path, body, {"X-Request-ID": name})
+            self.assertEqual(200, answer.status, answer)
+            self.assertEqual(name, answer.headers["X-Request-ID"])
+            return answer.json
+
+        uuid = ask("POST", "/instances", {"name": "traced", "cpus": 1, "memory": 64, "disk": [
+            {"base": self.empty}]}, "make.it-1")["uuid"]
+        self.client.wait(uuid, "created")
+        ask("POST", f"/instances/{uuid}/poweroff", None, "off_2")
+        ask("DELETE", f"/instances/{uuid}", None, "end-3")
+        self.client.wait(uuid, "deleted")
+        named = [(event["message"].split(":")[0], event["extra"].get("request_id"))
+                 for event in reversed(self.client.events(uuid))]
+        self.assertEqual([(f"instance placed on {self.node.name}", "make.it-1"),
+                          ("instance created", "make.it-1"), ("poweroff", "off_2"),
+                          ("instance deletion requested", "end-3"), ("instance deleted", "end-3")], named)
+
+    def test_a_request_id_that_is_no_sane_token_is_replaced(self):
+        for name in ("a b", "x" * 65, "a\tb", "<b>", "ä"):
+            given = self.client.request("GET", "/instances", None, {
+                "X-Request-ID": name.encode()}).headers["X-Request-ID"]
+            self.assertRegex(given, "^[0-9a-f]{16}$")
+
 
 class Instances(CommandTest):
     def test_create_list_show_delete(self):

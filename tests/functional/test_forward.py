@@ -22,6 +22,7 @@ class Forward(ThreeNodes):
     """The first node hosts the instance of namespace team; the others are asked."""
 
     prefix, port = "forward", 13400
+    options = {"LOG_LEVEL": "debug", "LOG_JSON": "true"}
 
     @classmethod
     def setUpClass(cls):
@@ -64,6 +65,18 @@ class Forward(ThreeNodes):
                                 ("poweron", "on"), ("reboothard", "on"), ("rebootsoft", "on")):
                 self.assertIsNone(client.call("POST", f"/instances/web1/{verb}"))
                 self.assertEqual(state, self.power(client), verb)
+
+    def test_a_request_has_one_id_in_the_logs_of_both_nodes_and_in_its_event(self):
+        name = f"pause-{uuid.uuid4()}"
+        answer = self.others[0].request("POST", "/instances/web1/pause", None, {"X-Request-ID": name})
+        self.assertEqual((200, name), (answer.status, answer.headers["X-Request-ID"]))
+        self.here.call("POST", "/instances/web1/unpause")
+        for node in self.nodes[:2]:
+            lines = [json.loads(line) for line in node.log.read_text().splitlines()]
+            said = [line["message"] for line in lines if line.get("request") == name]
+            self.assertTrue(any("path=/instances/web1/pause status=200" in one for one in said), said)
+        paused = next(e for e in self.here.events(self.uuid) if e["extra"].get("request_id") == name)
+        self.assertEqual("pause", paused["message"])
 
     def test_answers_come_through_as_they_are(self):
         self.here.call("POST", f"/instances/{self.uuid}/poweroff")

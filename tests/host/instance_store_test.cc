@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "node/base/request_scope.h"
 #include "tests/host/test_store.h"
 
 namespace {
@@ -66,6 +67,25 @@ TEST_CASE("InstanceStore: what was asked for comes back whole", "[host]") {
   CHECK(placed.extra == nlohmann::json{{"node", "n1"},
                                        {"left_out", {"n2"}},
                                        {"passed_over", nlohmann::json::array()}});
+}
+
+TEST_CASE("InstanceStore: it is known which request asked for an instance, and then for its end",
+          "[host]") {
+  TestStore store;
+  const auto with_request = [&](const char* request, auto call) {
+    const RequestScope scope(request);
+    return call();
+  };
+  const InstanceId id = with_request("make-1", [&] { return store.Make(); });
+  CHECK(store.instances.RequestOf(id).value() == "make-1");
+  REQUIRE(with_request("delete-1", [&] { return store.instances.RequestDelete(id); }));
+  REQUIRE(with_request("delete-2", [&] { return store.instances.RequestDelete(id); }));
+  CHECK(store.instances.RequestOf(id).value() == "delete-1");
+  const auto events = store.events.List("instance", id.value, "", 9).value();
+  REQUIRE(events.size() == 2);
+  CHECK(events[0].extra == nlohmann::json{{"request_id", "delete-1"}});
+  CHECK(events[1].extra["request_id"] == "make-1");
+  CHECK(store.instances.RequestOf(InstanceId("nobody")).value().empty());
 }
 
 TEST_CASE("InstanceStore: sixteen that race for room for five get five", "[host]") {

@@ -242,6 +242,7 @@ TEST_CASE("Config: a value out of range is an error that names where it came fro
       {"--template-path", "x", "is not a path from the root"},
       {"--virt-type", "xen", "'xen' is none of auto, kvm, qemu"},
       {"--log-level", "loud", "'loud' is none of debug, info, warn, error"},
+      {"--log-json", "yes", "'yes' is none of true, false"},
       {"--libvirt-uri", "", "it is empty"},
       {"--console-ports", "30000", "is not a range of ports"},
       {"--console-ports", "40000-30000", "is not a range of ports"},

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "node/base/request_scope.h"
+
 namespace sf {
 namespace {
 
@@ -53,6 +55,24 @@ TEST_CASE("WorkerPool: jobs of one key run one at a time, in their order") {
   }));
   CHECK_FALSE(overlapped);
   CHECK(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_CASE(
+    "WorkerPool: a job goes on in the request of whoever submitted it, and the next does not") {
+  WorkerPool pool(1, 10);
+  std::string first, second;
+  {
+    const RequestScope scope("r1");
+    REQUIRE(pool.Submit("one", [&] { first = RequestScope::Id(); }));
+  }
+  std::latch done(1);
+  REQUIRE(pool.Submit("two", [&] {
+    second = RequestScope::Id();
+    done.count_down();
+  }));
+  done.wait();
+  CHECK(first == "r1");
+  CHECK(second.empty());
 }
 
 TEST_CASE("WorkerPool: jobs of different keys run beside each other, up to the number of threads") {
