@@ -70,7 +70,7 @@ bool IsOff(compute::Power power) {
 }  // namespace
 
 Result<void> InstanceBuilder::Build(const InstanceId& id) {
-  const RequestScope scope(TRY(store_.instances.RequestOf(id)));
+  const RequestScope scope(store_.instances.RequestOf(id).value_or(""));
   Steps steps("build", metrics_);
   auto claimed = steps.Run("claim", [&] { return store_.instances.Claim(id); });
   // Deleted or failed meanwhile.
@@ -347,7 +347,7 @@ Result<void> InstanceBuilder::RemoveFiles(const InstanceId& id) const {
 }
 
 Result<void> InstanceBuilder::Remove(const InstanceId& id, bool has_row) {
-  const RequestScope scope(TRY(store_.instances.RequestOf(id)));
+  const RequestScope scope(store_.instances.RequestOf(id).value_or(""));
   Steps steps("remove", metrics_);
   TRY(steps.Run("libvirt", [&] { return hypervisor_.Remove(id); }));
   TRY(steps.Run("nics", [&] { return plugs_.leave(id); }));
