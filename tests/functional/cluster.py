@@ -17,7 +17,7 @@ import subprocess
 import time
 import urllib.request
 
-from client import Client
+from client import SLOW, Client
 from image_server import ImageServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,8 +26,6 @@ GUESTS = ROOT / "build/guests"
 LOGS = BUILD / "functional"  # so that runs with builds of their own do not meet
 HOSTS = ROOT / "tests/hosts/hosts"
 LONG = bool(os.environ.get("SF_LONG"))  # outages as long as real ones
-SANITIZED = BUILD.name in ("asan", "tsan")
-SLOW = 4 if SANITIZED else 1  # how many times as long as usual things may take
 SYSTEM_KEY = "functional-tests"
 
 
