@@ -132,7 +132,7 @@ HttpWait HttpConnection::SendAnswer() {
     ++figures_.unread;
     return {};
   }
-  out_ = {};
+  std::string().swap(out_);  // An assignment would keep the memory.
   if (linger_) {
     socket_.EndWriting();
     phase_ = Phase::kLinger;

@@ -209,7 +209,6 @@ void HttpServer::SetListening(bool on) {
 
 void HttpServer::StandInLine(Key key, Entry& entry) {
   if (entry.state != State::kParked) return;
-  SetHeld(entry, 0);
   entry.state = State::kInLine;
   Source& source = entry.source->second;
   if (source.line.empty()) turns_.push_back(entry.source);
@@ -226,6 +225,7 @@ void HttpServer::TakeTurns() {
     if (!source->second.line.empty()) turns_.push_back(source);
     --figures_.waiting;
     Entry& entry = connections_.at(key);
+    SetHeld(entry, 0);  // Its job may read more, or answer and be rid of it.
     entry.state = State::kRunning;
     ++running_;
     HttpConnection& connection = *entry.connection;

@@ -84,7 +84,7 @@ class HttpServer {
     State state = State::kParked;
     HttpWait wait = {};  // of one that is parked
     Time parked = {};
-    std::size_t held = 0;  // while it is parked
+    std::size_t held = 0;  // unless it is running
   };
   using Connections = std::map<Key, Entry>;
   struct Finished {
