@@ -29,7 +29,8 @@ std::vector<std::string> Requests(std::string_view input, std::size_t size) {
     return api::Response{};
   };
   api::HttpFigures figures;
-  api::HttpConnection connection(ends[0], kLimits, handler, nullptr, figures);
+  const std::atomic<bool> last = false;
+  api::HttpConnection connection(ends[0], kLimits, handler, nullptr, figures, last);
   for (;;) {
     const For wait = connection.Advance().what;
     char answers[4096];
