@@ -133,7 +133,7 @@ Setter Servers(images::ServerList images::FetchRules::*member) {
 }
 
 Result<void> SetSqlUrl(Config& config, const std::string& text) {
-  config.sql = TRY(ParseSqlUrl(text));
+  config.sql = TRY(ReadSqlUrl(text));
   return {};
 }
 
@@ -240,8 +240,10 @@ std::vector<ConfigOption> DatabaseOptions() {
   return {
       {"SQL_URL", "URL",
        "The database: mysql://user:password@host[:port][,host[:port]...]/database.\n"
-       "The hosts are tried in order; '/', '@' and '%' in a password are %2F, %40 and %25.",
-       "none; it has to be given", SetSqlUrl, NoSqlUrl, ShowSqlUrl},
+       "The hosts are tried in order; '/', '@' and '%' in a password are %2F, %40 and %25.\n"
+       "Or the path of a file that holds it, which nobody but its owner may read.",
+       "none; it has to be given", SetSqlUrl, NoSqlUrl, ShowSqlUrl,
+       /*is_secret=*/true},
       {"DATABASE_CONNECTIONS", "COUNT", "Connections to the database, at most.", "8",
        Number(&Config::database_connections, 1, 1000)},
   };

@@ -21,6 +21,7 @@ struct ConfigOption {
   Result<std::string> (*find)(const HostFacts&, const Config&) = nullptr;
   /// How the value is shown, if it is not to be shown as it is.
   std::string (*show)(const Config&) = nullptr;
+  bool is_secret = false;  ///< not to be given as a flag, which a list of processes shows
 };
 
 struct ConfigGroup {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "node/base/number.h"
+#include "node/private_file.h"
 
 namespace sf {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr std::string_view kScheme = "mysql://";
 constexpr std::size_t kMaxHosts = 16;
 constexpr std::size_t kMaxDatabaseName = 64;
+constexpr std::size_t kMaxFile = 4096;
 
 bool IsLetterOrDigit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -111,6 +113,12 @@ Result<SqlUrl> ParseSqlUrl(std::string_view text) {
                 kMaxDatabaseName);
   }
   return url;
+}
+
+Result<SqlUrl> ReadSqlUrl(const std::string& text) {
+  if (!text.starts_with('/')) return ParseSqlUrl(text);
+  const std::string kept = TRY(ReadSecretFile(text, kMaxFile));
+  return ParseSqlUrl(std::string_view(kept).substr(0, kept.find_last_not_of(" \t\r\n") + 1));
 }
 
 std::string WithoutPassword(const SqlUrl& url) {

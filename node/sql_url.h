@@ -25,6 +25,10 @@ struct SqlUrl {
 /// character is out of place, what looks like a host may be the rest of a password.
 Result<SqlUrl> ParseSqlUrl(std::string_view text);
 
+/// The same, of what an option says: the URL itself, or, as it is a secret, the path of a file that
+/// has it, which nobody but its owner may read.
+Result<SqlUrl> ReadSqlUrl(const std::string& text);
+
 /// For people to read: the password is left out.
 std::string WithoutPassword(const SqlUrl& url);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/config.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -33,6 +34,12 @@ class File {
   std::string path_ = "/tmp/node.conf.XXXXXX";
 };
 
+/// A file with the URL of a database, which is not to be given as it is.
+std::string Url() {
+  static const File kFile(std::string(kUrl) + "\n");
+  return kFile.path();
+}
+
 HostFacts Host() {
   return {.name = "node-1",
           .address = "192.0.2.7",
@@ -64,7 +71,7 @@ std::string ErrorOf(const std::vector<std::string>& arguments, const Environment
 }  // namespace
 
 TEST_CASE("Config: with a database alone, everything else has a default", "[config]") {
-  const auto read = Read({"run", "--sql-url", kUrl});
+  const auto read = Read({"run", "--sql-url", Url()});
   REQUIRE(read);
   CHECK(read->command == Command::kRun);
   const Config& config = read->config;
@@ -107,7 +114,7 @@ TEST_CASE("Config: a flag wins over the environment, that over the file, that ov
 
 TEST_CASE("Config: a seed is an address, with a port if it is not the usual one", "[config]") {
   const auto read =
-      Read({"run", "--sql-url", kUrl, "--gossip-seeds", "192.0.2.1, 192.0.2.2:14000"});
+      Read({"run", "--sql-url", Url(), "--gossip-seeds", "192.0.2.1, 192.0.2.2:14000"});
   REQUIRE(read);
   const auto& seeds = read->config.gossip_seeds;
   REQUIRE(seeds.size() == 2);
@@ -116,15 +123,15 @@ TEST_CASE("Config: a seed is an address, with a port if it is not the usual one"
 }
 
 TEST_CASE("Config: what follows from another option follows what was given", "[config]") {
-  const auto read = Read({"run", "--sql-url", kUrl, "--node-ip", "198.51.100.7"});
+  const auto read = Read({"run", "--sql-url", Url(), "--node-ip", "198.51.100.7"});
   REQUIRE(read);
   CHECK(read->config.node_mesh_nic == "eth1");
   CHECK(read->config.api_addresses.front() == "198.51.100.7");
 }
 
 TEST_CASE("Config: each command is told apart", "[config]") {
-  CHECK(Read({"migrate", "--sql-url", kUrl})->command == Command::kMigrate);
-  CHECK(Read({"check", "--sql-url", kUrl})->command == Command::kCheck);
+  CHECK(Read({"migrate", "--sql-url", Url()})->command == Command::kMigrate);
+  CHECK(Read({"check", "--sql-url", Url()})->command == Command::kCheck);
   CHECK(ReadInvocation({"probe-kvm"}, {}, {})->command == Command::kProbeKvm);
   CHECK(ErrorOf({}) == "no command is given; see sf-node --help");
   CHECK(ErrorOf({"rum"}) == "'rum' is no command, or one too many; see sf-node --help");
@@ -147,8 +154,22 @@ TEST_CASE("Config: help names every option with its variable and default", "[con
   CHECK(ReadInvocation({"--version"}, {}, {})->text.starts_with("sf-node "));
 }
 
+TEST_CASE("Config: a secret is not given where others see it, but may be in a file", "[config]") {
+  CHECK(
+      ErrorOf({"run", "--sql-url", kUrl}) ==
+      "--sql-url: others can see it here: name a file that has it, or give it as SHAKENFIST_SQL_URL"
+      " or in the configuration file");
+  CHECK(Read({"run"}, {{"SHAKENFIST_SQL_URL", kUrl}})->config.sql.password == "SECRET");
+  CHECK(Read({"run"}, {{"SHAKENFIST_SQL_URL", Url()}})->config.sql.password == "SECRET");
+  REQUIRE(::chmod(Url().c_str(), 0644) == 0);
+  CHECK_THAT(ErrorOf({"run", "--sql-url", Url()}), Catch::Matchers::Contains("owner"));
+  REQUIRE(::chmod(Url().c_str(), 0600) == 0);
+  CHECK_THAT(ErrorOf({"run", "--sql-url", "/nonexistent/url"}),
+             Catch::Matchers::StartsWith("--sql-url: cannot read /nonexistent/url"));
+}
+
 TEST_CASE("Config: the settings in force are printed with their origin and no secret", "[config]") {
-  const auto read = Read({"config", "--sql-url", kUrl}, {{"SHAKENFIST_ZONE", "z"}});
+  const auto read = Read({"config", "--sql-url", Url()}, {{"SHAKENFIST_ZONE", "z"}});
   REQUIRE(read);
   CHECK(read->command == Command::kPrint);
   CHECK(read->text.find("mysql://sf:***@db:3306/sf") != std::string::npos);
@@ -171,8 +192,8 @@ TEST_CASE("Config: the file to begin with has every option, and says what the de
       if (option.find == nullptr) file.erase(at + 1, 1);
     }
   }
-  const auto all = Read({"config"}, {{"SHAKENFIST_SQL_URL", kUrl}}, file);
-  const auto none = Read({"config"}, {{"SHAKENFIST_SQL_URL", kUrl}});
+  const auto all = Read({"config"}, {{"SHAKENFIST_SQL_URL", Url()}}, file);
+  const auto none = Read({"config"}, {{"SHAKENFIST_SQL_URL", Url()}});
   REQUIRE(all);
   REQUIRE(none);
   const auto values = [](const std::string& settings) {
@@ -196,13 +217,13 @@ TEST_CASE("Config: what is unknown is an error that names the nearest option", "
 }
 
 TEST_CASE("Config: the variables of clients are none of the node's business", "[config]") {
-  CHECK(Read({"run", "--sql-url", kUrl}, {{"SHAKENFIST_API_URL", "x"},
-                                          {"SHAKENFIST_NAMESPACE", "x"},
-                                          {"SHAKENFIST_KEY", "x"},
-                                          {"SHAKENFIST_ASYNC", "x"},
-                                          {"SHAKENFIST_CACERT", "x"},
-                                          {"SHAKENFIST_SYSTEM_KEY", "x"},
-                                          {"HOME", "x"}}));
+  CHECK(Read({"run", "--sql-url", Url()}, {{"SHAKENFIST_API_URL", "x"},
+                                           {"SHAKENFIST_NAMESPACE", "x"},
+                                           {"SHAKENFIST_KEY", "x"},
+                                           {"SHAKENFIST_ASYNC", "x"},
+                                           {"SHAKENFIST_CACERT", "x"},
+                                           {"SHAKENFIST_SYSTEM_KEY", "x"},
+                                           {"HOME", "x"}}));
 }
 
 TEST_CASE("Config: a file that is not as it should be is an error with its line", "[config]") {
@@ -210,12 +231,12 @@ TEST_CASE("Config: a file that is not as it should be is an error with its line"
   CHECK(ErrorOf({"run"}, {}, "ZONE=\"a\"\n") == "FILE:1: write the value of ZONE without quotes");
   CHECK(
       ErrorOf({"run"}, {}, "ZONE=a\n\nZONE=b\n").starts_with("FILE:3: ZONE was given before, at "));
-  CHECK(ErrorOf({"run", "--sql-url", kUrl}, {}, "ZONE=a b\n")
+  CHECK(ErrorOf({"run", "--sql-url", Url()}, {}, "ZONE=a b\n")
             .starts_with("FILE:1: ZONE: 'a b' is not"));
   const auto missing = ReadInvocation({"run", "--config", "/nonexistent/node.conf"}, {}, Host());
   REQUIRE_FALSE(missing);
   CHECK(missing.error().message == "cannot read /nonexistent/node.conf: No such file or directory");
-  CHECK_FALSE(ReadInvocation({"run", "--sql-url", kUrl, "--config", "/tmp"}, {}, Host()));
+  CHECK_FALSE(ReadInvocation({"run", "--sql-url", Url(), "--config", "/tmp"}, {}, Host()));
 }
 
 TEST_CASE("Config: a value out of range is an error that names where it came from", "[config]") {
@@ -252,7 +273,7 @@ TEST_CASE("Config: a value out of range is an error that names where it came fro
       {"--gossip-key-file", "keys", "is not a path from the root"},
       {"--console-address", "::x", "is not an IPv4 or IPv6 address"},
   }));
-  const std::string error = ErrorOf({"run", "--sql-url", kUrl, bad.flag + "=" + bad.value});
+  const std::string error = ErrorOf({"run", "--sql-url", Url(), bad.flag + "=" + bad.value});
   CAPTURE(bad.flag, bad.value, error);
   CHECK(error.starts_with(bad.flag + ": "));
   CHECK(error.find(bad.reason) != std::string::npos);
@@ -262,20 +283,21 @@ TEST_CASE("Config: what networks and their guests are given", "[config]") {
   HostFacts host = Host();
   host.dns_server = "192.0.2.53";
   host.egress_nic = "eth1";
-  const auto read = Read({"run", "--sql-url", kUrl}, {}, "", host);
+  const auto read = Read({"run", "--sql-url", Url()}, {}, "", host);
   REQUIRE(read);
   CHECK(ToString(read->config.floating_network) == "192.168.20.0/24");
   CHECK(read->config.node_egress_nic == "eth1");
   CHECK(read->config.dns_server == "192.0.2.53");
-  CHECK(Read({"run", "--sql-url", kUrl, "--dns-server", ""}, {}, "", host)->config.dns_server ==
+  CHECK(Read({"run", "--sql-url", Url(), "--dns-server", ""}, {}, "", host)->config.dns_server ==
         "");
-  CHECK(Read({"run", "--sql-url", kUrl})->config.dns_server == "");
+  CHECK(Read({"run", "--sql-url", Url()})->config.dns_server == "");
   for (const char* block : {"10.0.0.1/24", "10.0.0.0/30", "front", ""}) {
     CAPTURE(block);
-    CHECK(ErrorOf({"run", "--sql-url", kUrl, "--floating-network", block})
+    CHECK(ErrorOf({"run", "--sql-url", Url(), "--floating-network", block})
               .starts_with("--floating-network: "));
   }
-  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--dns-server", "front"}).starts_with("--dns-server: "));
+  CHECK(
+      ErrorOf({"run", "--sql-url", Url(), "--dns-server", "front"}).starts_with("--dns-server: "));
 }
 
 TEST_CASE("Config: what is needed and cannot be found is asked for", "[config]") {
@@ -283,27 +305,27 @@ TEST_CASE("Config: what is needed and cannot be found is asked for", "[config]")
         std::string::npos);
   HostFacts nowhere = Host();
   nowhere.address.clear();
-  const auto read = Read({"run", "--sql-url", kUrl}, {}, "", nowhere);
+  const auto read = Read({"run", "--sql-url", Url()}, {}, "", nowhere);
   REQUIRE_FALSE(read);
   CHECK(read.error().message.starts_with("NODE_IP is not set: this host has no default route"));
   nowhere = Host();
   nowhere.name = "not a name";
-  CHECK(Read({"run", "--sql-url", kUrl}, {}, "", nowhere)
+  CHECK(Read({"run", "--sql-url", Url()}, {}, "", nowhere)
             .error()
             .message.starts_with("NODE_NAME (default): "));
 }
 
 TEST_CASE("Config: options that contradict each other are an error", "[config]") {
-  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--api-port", "30001"}) ==
+  CHECK(ErrorOf({"run", "--sql-url", Url(), "--api-port", "30001"}) ==
         "API_PORT 30001 lies in CONSOLE_PORTS 30000-39999: move one of them");
-  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--gossip-port", "30001"}) ==
+  CHECK(ErrorOf({"run", "--sql-url", Url(), "--gossip-port", "30001"}) ==
         "GOSSIP_PORT 30001 lies in CONSOLE_PORTS 30000-39999: move one of them");
-  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--api-tls-cert", "/c.pem"}) ==
+  CHECK(ErrorOf({"run", "--sql-url", Url(), "--api-tls-cert", "/c.pem"}) ==
         "API_TLS_CERT is set without API_TLS_KEY: HTTPS needs both, and plain HTTP neither");
-  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--api-tls-key", "/k.pem"}) ==
+  CHECK(ErrorOf({"run", "--sql-url", Url(), "--api-tls-key", "/k.pem"}) ==
         "API_TLS_KEY is set without API_TLS_CERT: HTTPS needs both, and plain HTTP neither");
-  CHECK(Read({"run", "--sql-url", kUrl, "--api-tls-ca", "/ca.pem"}));
-  CHECK(ErrorOf({"run", "--sql-url", kUrl, "--gossip-port", "13000"}) ==
+  CHECK(Read({"run", "--sql-url", Url(), "--api-tls-ca", "/ca.pem"}));
+  CHECK(ErrorOf({"run", "--sql-url", Url(), "--gossip-port", "13000"}) ==
         "API_PORT and GOSSIP_PORT are both 13000: move one of them");
   CHECK(ErrorOf({"run", "--zone", "a", "--zone", "b"}).starts_with("--zone: "));
 }
@@ -322,7 +344,7 @@ TEST_CASE("Config: no error repeats a password", "[config]") {
   check(ErrorOf({"run", kUrl}));
   check(ErrorOf({"run", std::string("--sqlurl=") + kUrl}));
   check(ErrorOf({"run", "--sqlurl", kUrl}));
-  check(ErrorOf({"run", "--sql-url", kUrl, kUrl}));
+  check(ErrorOf({"run", "--sql-url", Url(), kUrl}));
   check(ErrorOf({"run", "--sql-url", kUrl, "--sql-url", kUrl}));
   check(ErrorOf({kUrl}));
 }
@@ -332,7 +354,7 @@ TEST_CASE("Config: the system key comes from the environment or a file, never fr
   const File key("  k3y-from-file \n");
   const File empty("\n");
   const auto read = [](std::vector<std::string> more, const Environment& environment) {
-    more.insert(more.begin(), {"bootstrap-system-key", "--sql-url", kUrl});
+    more.insert(more.begin(), {"bootstrap-system-key", "--sql-url", Url()});
     return Read(more, environment);
   };
   const auto made = read({}, {});

@@ -62,7 +62,7 @@ INCLUDES = (
 # One library, one door: includes that begin like this -> the files that may have them.
 EVERYWHERE = ("compute/", "images/", "net/", "node/", "templates/", "gossip/transport")
 DOORS = {
-    "CLI/": ("node/config.", "node/cli/main."),
+    "CLI/": ("node/command_line.", "node/cli/main."),
     "archive": ("images/archive.",),
     "cppconn/": ("node/store/connection.",),
     "curl/": ("node/base/http_client.",),

@@ -46,7 +46,7 @@ class Rules(unittest.TestCase):
                              ("node/base/http_client.cc", "curl/curl.h"),
                              ("templates/render.cc", "kainjow/mustache.hpp"),
                              ("node/store/connection.cc", "cppconn/driver.h"),
-                             ("node/config.cc", "CLI/CLI.hpp")):
+                             ("node/command_line.cc", "CLI/CLI.hpp")):
             once = "#pragma once\n" if door.endswith(".h") else ""
             self.passes(door, HEAD + once + f"#include <{header}>\n")
             self.catches("its door is", "node/model/instance.cc", HEAD + f"#include <{header}>\n")
