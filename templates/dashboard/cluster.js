@@ -35,7 +35,8 @@ function card(node, live, say) {
   const { gossip, used, limit } = node;
   return h("article", { key: node.name, class: "card" },
     h("h2", null, node.name, " ", badge(stateOf(node)),
-      node.is_network_node && h("span", { class: "badge role" }, "network services")),
+      node.is_network_node && h("span", { class: "badge role" }, "network services"),
+      node.drained && [" ", badge("drained")]),
     h("div", { class: "shares" },
       share("CPUs", used.cpus, limit.cpus),
       share("Memory", gib(used.memory_mb), gib(limit.memory_mb), " GiB"),
@@ -50,7 +51,19 @@ function card(node, live, say) {
     gossip?.evidence.length > 0 && h("ul", { class: "evidence" }, gossip.evidence.map((seen) =>
       h("li", null, `${seen.witness} found it ${seen.found}: ${seen.paths}`))),
     h("p", { class: "actions" }, link("Events", "events", "nodes", node.name),
+      button(node.drained ? "Undrain" : "Drain", drain, { key: "drain", class: "quiet" }),
       ["missing", "stopped"].includes(node.state) && button("Delete", () => remove(node.name), { class: "danger" })));
+
+  async function drain() {
+    const verb = node.drained ? "undrain" : "drain";
+    try {
+      await call("POST", path("nodes", node.name, verb));
+      say(node.drained ? `Node ${node.name} takes instances again` : `Node ${node.name} takes no new instances`);
+    } catch (error) {
+      say(error.message);
+    }
+    live.refresh();
+  }
 
   async function remove(name) {
     const done = await confirm("Delete", `node ${name}`,

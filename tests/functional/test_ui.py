@@ -323,6 +323,9 @@ class Outages(InBrowser, ThreeNodes):
         holder = self.holder(self.nodes[0])[0]
         self.assertIn("network services", self.card(self.node_named(holder)))
         last = self.nodes[2]
+        for verb in ("Drain", "Undrain"):
+            self.browser.click(verb, f'[data-key="{last.name}"] button')
+            self.wait_card(last, {"Drain": "drained", "Undrain": "Drain"}[verb])
         last.kill()
         self.wait_card(last, "dead")
         self.assertRegex(self.card(last), rf"{self.prefix}-[12] found it \w+: ")
