@@ -23,7 +23,8 @@ from image_server import ImageServer
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SF_BUILD", ROOT / "build/dev")).resolve()
 GUESTS = ROOT / "build/guests"
-LOGS = BUILD / "functional"  # so that runs with builds of their own do not meet
+# So that runs with builds of their own, and lanes of one run, do not meet.
+LOGS = BUILD / "-".join(filter(None, ("functional", os.environ.get("SF_LANE"))))
 HOSTS = ROOT / "tests/hosts/hosts"
 LONG = bool(os.environ.get("SF_LONG"))  # outages as long as real ones
 SYSTEM_KEY = "functional-tests"
