@@ -105,7 +105,8 @@ PrivateMariaDb::PrivateMariaDb() : port_(FreePort()) {
   // Small logs, for these take most of the time.
   const pid_t installer = Spawn(
       {"/usr/bin/mariadb-install-db", "--no-defaults", "--datadir=" + (folder_ / "data").string(),
-       "--skip-test-db", "--auth-root-authentication-method=socket", "--innodb-log-file-size=8M"},
+       "--tmpdir=" + folder_.string(), "--skip-test-db", "--auth-root-authentication-method=socket",
+       "--innodb-log-file-size=8M"},
       folder_ / "log");
   int status = 0;
   if (waitpid(installer, &status, 0) != installer || status != 0) {
@@ -125,9 +126,11 @@ void PrivateMariaDb::Start() {
   const auto in = [this](const char* name) { return (folder_ / name).string(); };
   pid_ =
       Spawn({"/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + in("data"),
-             "--socket=" + in("socket"), "--pid-file=" + in("pid"), "--init-file=" + in("init.sql"),
-             "--bind-address=127.0.0.1", "--port=" + std::to_string(port_), "--skip-name-resolve",
-             "--max-connections=200", "--performance-schema=OFF", "--innodb-log-file-size=8M",
+             // Not one that servers in other pid namespaces have, too: names in it have pids.
+             "--tmpdir=" + folder_.string(), "--socket=" + in("socket"), "--pid-file=" + in("pid"),
+             "--init-file=" + in("init.sql"), "--bind-address=127.0.0.1",
+             "--port=" + std::to_string(port_), "--skip-name-resolve", "--max-connections=200",
+             "--performance-schema=OFF", "--innodb-log-file-size=8M",
              "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=2"},
             folder_ / "log");
   if (!Within(30s, [this] { return waitpid(pid_, nullptr, WNOHANG) != 0 || Answers(port_); })) {
