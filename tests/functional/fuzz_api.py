@@ -231,6 +231,7 @@ class ApiFuzz(unittest.TestCase):
             for kind in ("instances", "networks", "artifacts"):
                 self.admin.request("DELETE", f"/{kind}", {
                     "confirm": True, "namespace": name, "clean_wait": True})
+        self.admin.call("POST", "/nodes/fuzz/undrain")
         # There is no call that ends an upload, and a namespace has no more than sixteen.
         self.rows.ask("DELETE FROM uploads")
         self.owner.token = None
