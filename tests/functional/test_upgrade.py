@@ -169,9 +169,11 @@ class Upgrade(ThreeNodes):
               f" {len(usage.unsure)} of them unsure", end=" ", flush=True)
         self.assertEqual([], usage.failed)
         self.assertGreater(usage.reads, 100)
-        listed = {one["uuid"] for one in self.nodes[0].client().call("GET", "/networks")}
-        self.assertEqual(set(), usage.made - listed)
-        self.assertEqual(set(), usage.unmade & listed)
+        client = self.nodes[0].client()
+        listed = lambda: {one["uuid"] for one in client.call("GET", "/networks")}
+        # What others have written shows here a second later.
+        wait_for(lambda: not usage.made - listed(), 2, "what was made is there", self.nodes[0].tail)
+        wait_for(lambda: not usage.unmade & listed(), 2, "what was deleted is not", self.nodes[0].tail)
         self.assertEqual([], [said for said in usage.unsure if "database" not in said])
         self.assertEqual(qemu, self.nodes[1].qemu(self.instance))
         self.assert_all_work()
