@@ -132,13 +132,13 @@ Result<void> Session::Connection::Open(const DatabaseOptions::Host& host,
   // A client that loses its power, or is cut off, in a transaction says no good-bye: its locks
   // would hold up all others until the server misses it, by default hours later. MariaDB alone has
   // a limit for that, between M! and the end; MySQL has only the one for whatever is idle.
-  TRY(Script(fmt::format(
-      "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-      " time_zone = '+00:00', group_concat_max_len = 1048576,"
-      " innodb_lock_wait_timeout = {0}, lock_wait_timeout = {0}, wait_timeout = {1},"
-      " net_read_timeout = {2}, net_write_timeout = {2}"
-      " /*M!100300 , idle_transaction_timeout = {3} */",
-      seconds(most / 2), kIdleLimit.count(), seconds(most), seconds(2 * most))));
+  TRY(Script(
+      fmt::format("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+                  " time_zone = '+00:00', group_concat_max_len = 1048576,"
+                  " innodb_lock_wait_timeout = {0}, lock_wait_timeout = {0}, wait_timeout = {1},"
+                  " net_read_timeout = {2}, net_write_timeout = {2}"
+                  " /*M!100300 , idle_transaction_timeout = {3} */",
+                  seconds(most / 2), kIdleLimit.count(), seconds(most), seconds(2 * most))));
   if (options.hosts.size() > 1) {
     TRY(CheckReady());
     TRY(HeedOtherHosts());
@@ -174,9 +174,9 @@ Result<void> Session::Connection::CheckReady() {
   return Fail(Code::kUnavailable, "the database does not answer: it is not ready there");
 }
 
-// Around a switch, daemons are on two hosts for some seconds. What one of them was acknowledged there
-// has been received here, and may be waiting to be carried out: nobody shall read, change or add
-// something as if it was not there.
+// Around a switch, daemons are on two hosts for some seconds. What one of them was acknowledged
+// there has been received here, and may be waiting to be carried out: nobody shall read, change or
+// add something as if it was not there.
 Result<void> Session::Connection::HeedOtherHosts() {
   if (!TRY(IsGalera())) return {};
   return Script("SET SESSION wsrep_sync_wait = 7");
