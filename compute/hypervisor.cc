@@ -39,10 +39,6 @@ Result<DomainState> StateOf(virDomainPtr domain) {
   return ToState(state, reason);
 }
 
-bool IsOff(const DomainState& state) {
-  return state.power == Power::kOff || state.power == Power::kCrashed;
-}
-
 /// A change of power: where it can start from, and where it has been made already.
 struct PowerChange {
   std::string_view verb;

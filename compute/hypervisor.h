@@ -29,6 +29,11 @@ struct DomainState {
   bool operator==(const DomainState&) const = default;
 };
 
+/// Neither running nor paused.
+inline bool IsOff(const DomainState& state) {
+  return state.power == Power::kOff || state.power == Power::kCrashed;
+}
+
 /// What Start() did; both are zero for a domain that was running already.
 struct StartTimes {
   std::chrono::steady_clock::duration define{0};

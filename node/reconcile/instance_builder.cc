@@ -63,10 +63,6 @@ std::string DnsServerOf(const Network& network, const std::string& outside) {
   return network.provide_nat ? outside : "";
 }
 
-bool IsOff(compute::Power power) {
-  return power == compute::Power::kOff || power == compute::Power::kCrashed;
-}
-
 }  // namespace
 
 Result<void> InstanceBuilder::Build(const InstanceId& id) {
@@ -154,7 +150,7 @@ Result<InstanceBuilder::Images> InstanceBuilder::FindImages(const Instance& inst
 Result<void> InstanceBuilder::MakeDisks(const Instance& instance, const Images& images) const {
   // A domain that runs already was started before a crash came; its disks are in use.
   const auto state = hypervisor_.State(instance.uuid);
-  if (state && !IsOff(state->power)) return {};
+  if (state && !IsOff(*state)) return {};
   if (!state && state.error().code != Code::kNotFound) return tl::unexpected(state.error());
   const InstanceFiles files = FilesOf(instance.uuid);
   for (std::size_t i = 0; i < instance.disks.size(); ++i) {
@@ -322,7 +318,7 @@ Result<void> InstanceBuilder::Stop(const InstanceId& id) {
   // A pass may have seen the wish of a power call that was just being carried out.
   const Instance instance = TRY(store_.instances.Find(id));
   if (instance.state != InstanceState::kCreated || instance.power_wanted) return {};
-  if (IsOff(TRY(hypervisor_.State(id)).power)) return RecordPower(id);
+  if (IsOff(TRY(hypervisor_.State(id)))) return RecordPower(id);
   TRY(hypervisor_.PowerOff(id));
   TRY(RecordPower(id));
   return store_.events.Add({.object_type = "instance",
@@ -333,7 +329,7 @@ Result<void> InstanceBuilder::Stop(const InstanceId& id) {
 Result<void> InstanceBuilder::RecordPower(const InstanceId& id) {
   const compute::DomainState state = TRY(hypervisor_.State(id));
   return store_.instances.RecordPower(id, std::string(ToString(state.power)),
-                                      IsOff(state.power) && state.by_guest_or_owner);
+                                      state.by_guest_or_owner);
 }
 
 Result<void> InstanceBuilder::RemoveFiles(const InstanceId& id) const {

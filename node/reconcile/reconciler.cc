@@ -89,9 +89,7 @@ void Reconciler::Begin() {
 Result<Reconciler::Picture> Reconciler::Gather() const {
   Picture picture;
   for (const auto& [id, state] : TRY(hypervisor_.List())) {
-    const bool running =
-        state.power == compute::Power::kOn || state.power == compute::Power::kPaused;
-    picture.actual.domains[id] = {std::string(ToString(state.power)), running,
+    picture.actual.domains[id] = {std::string(ToString(state.power)), !IsOff(state),
                                   state.by_guest_or_owner};
   }
   picture.actual.folders = TRY(ReadFolders(settings_.instances_folder));
