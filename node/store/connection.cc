@@ -139,9 +139,11 @@ Result<void> Session::Connection::Open(const DatabaseOptions::Host& host,
                   " net_read_timeout = {2}, net_write_timeout = {2}"
                   " /*M!100300 , idle_transaction_timeout = {3} */",
                   seconds(most / 2), kIdleLimit.count(), seconds(most), seconds(2 * most))));
-  if (options.hosts.size() > 1) {
-    TRY(CheckReady());
-    TRY(HeedOtherHosts());
+  // Around a switch, daemons are on two hosts for some seconds. What one of them was acknowledged
+  // there has been received here, and may be waiting to be carried out: nobody shall read, change
+  // or add something as if it was not there.
+  if (options.hosts.size() > 1 && TRY(CheckReady())) {
+    TRY(Script("SET SESSION wsrep_sync_wait = 7"));
   }
   last_used = Clock::now();
   return {};
@@ -159,27 +161,15 @@ bool Session::Connection::Usable() {
   return false;
 }
 
-Result<bool> Session::Connection::IsGalera() {
-  const auto rows = TRY(Query("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", {}));
-  return !rows.empty() && rows[0].Text(1) == "ON";
-}
-
-Result<void> Session::Connection::CheckReady() {
+Result<bool> Session::Connection::CheckReady() {
   last_failure = Failure::kNone;
-  if (!TRY(IsGalera())) return {};
-  const auto rows = TRY(Query("SHOW GLOBAL STATUS LIKE 'wsrep_ready'", {}));
-  if (!rows.empty() && rows[0].Text(1) == "ON") return {};
+  const auto galera = TRY(Query("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", {}));
+  if (galera.empty() || galera[0].Text(1) != "ON") return false;
+  const auto ready = TRY(Query("SHOW GLOBAL STATUS LIKE 'wsrep_ready'", {}));
+  if (!ready.empty() && ready[0].Text(1) == "ON") return true;
   last_failure = Failure::kServerGone;
   Close();
   return Fail(Code::kUnavailable, "the database does not answer: it is not ready there");
-}
-
-// Around a switch, daemons are on two hosts for some seconds. What one of them was acknowledged
-// there has been received here, and may be waiting to be carried out: nobody shall read, change or
-// add something as if it was not there.
-Result<void> Session::Connection::HeedOtherHosts() {
-  if (!TRY(IsGalera())) return {};
-  return Script("SET SESSION wsrep_sync_wait = 7");
 }
 
 sql::PreparedStatement& Session::Connection::Prepare(std::string_view sql) {

@@ -39,9 +39,9 @@ class Session::Connection {
   bool open() const { return connection_ != nullptr; }
   /// Open, and still so on the server's side.
   bool Usable();
-  /// Of a replicated database a host may answer and yet not be of use: one that is catching up with
-  /// the others, or is cut off from most of them.
-  Result<void> CheckReady();
+  /// Whether it is a host of a Galera cluster. kUnavailable if it is one that answers and yet is of
+  /// no use: one that is catching up with the others, or is cut off from most of them.
+  Result<bool> CheckReady();
 
   Result<std::int64_t> Execute(std::string_view sql, const std::vector<Parameter>& values);
   Result<std::vector<Row>> Query(std::string_view sql, const std::vector<Parameter>& values);
@@ -60,8 +60,6 @@ class Session::Connection {
 
   sql::PreparedStatement& Prepare(std::string_view sql);
   static void Bind(sql::PreparedStatement& statement, const std::vector<Parameter>& values);
-  Result<bool> IsGalera();
-  Result<void> HeedOtherHosts();
 
   template <class T>
   Result<T> Guarded(const std::function<T()>& body);
