@@ -3,9 +3,9 @@
 ledger of what it was told."""
 
 import itertools
-import threading
 import time
 
+from background import Background
 from cluster import wait_for
 
 SERVERS = (1, 2, 3)
@@ -40,7 +40,7 @@ class GaleraBed:
         return f"mysql://sf:sfpass@{','.join(f'{network}.24{n}' for n in order)}/{database}"
 
 
-class Load:
+class Load(Background):
     """Makes and deletes networks and instances by way of each of `nodes`, until it is left; and
     remembers what was acknowledged, and when."""
 
@@ -48,21 +48,12 @@ class Load:
     INSTANCES = 8  # one thing of so many is an instance
 
     def __init__(self, nodes):
+        super().__init__()
         self.made, self.deleted = set(), set()  # paths, as acknowledged
         self.times = []                         # when each write was acknowledged
         self.wrong = []                         # answers that nothing excuses
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.work, args=(node,)) for node in nodes]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
+        for node in nodes:
+            self.add(self.work, node)
 
     def work(self, node):
         client = node.client()

@@ -7,39 +7,30 @@ import http.client
 import itertools
 import json
 import os
-import threading
 import time
 import unittest
 
+from background import Background
 from cluster import BUILD, wait_for
 from three_nodes import ThreeNodes
 
 NEXT = "node/sf-node-next"
 
 
-class Usage:
+class Usage(Background):
     """Reads and writes by way of each node until it is left. As any client with a list of nodes, it
     asks the next only when one refuses the connection: all else is a failure, of a read."""
 
     def __init__(self, nodes, paths):
+        super().__init__()
         self.nodes, self.paths = nodes, paths
         self.client = nodes[0].client()
         self.client.log_in()
         self.reads, self.failed = 0, []
         self.made, self.unmade, self.unsure = set(), set(), []
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=work, args=(nodes[i:] + nodes[:i],))
-                        for i in range(len(nodes)) for work in (self.read, self.write)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
+        for i in range(len(nodes)):
+            self.add(self.read, nodes[i:] + nodes[:i])
+            self.add(self.write, nodes[i:] + nodes[:i])
 
     def read(self, nodes):
         kept = http.client.HTTPConnection(nodes[0].address, timeout=30)
