@@ -35,12 +35,8 @@ class Chaos(ThreeNodes):
 
     prefix, port = "chaos", 14000
     hosts = ("h1", "h2", "h3", "h4")
+    kind = BreakableNode
     options = {"CPU_OVERCOMMIT_RATIO": "2"}  # four each: some are full at times
-
-    @classmethod
-    def make(cls, host, name):
-        return BreakableNode(cls.bed, host, name=name, database=cls.database, port=cls.port,
-                             storage=f"/srv/{name}", **cls.options)
 
     @classmethod
     def setUpClass(cls):

@@ -278,8 +278,9 @@ class Cluster:
         self.nodes = []
         atexit.register(self.down)
 
-    def begin(self, host):
-        node = Node(self.bed, host)
+    def begin(self, host, **settings):
+        """A node by itself: of the cluster that all share, unless it is called otherwise."""
+        node = Node(self.bed, host, **settings)
         self.nodes.append(node)
         node.bootstrap()
         node.start()

@@ -15,7 +15,7 @@ import unittest
 import urllib.parse
 
 import disk_images
-from cluster import LONG, Node, cluster, wait_for
+from cluster import LONG, cluster, wait_for
 from openapi import Description, fill, one_of_everything
 
 SECONDS = 600 if LONG else 60
@@ -135,11 +135,8 @@ class ApiFuzz(unittest.TestCase):
         self.strange = Strange(self.chance)
         bed = cluster().bed
         # Half the wrong log-ins are to be judged, and half refused.
-        self.node = Node(bed, "h3", name="fuzz", port=14900, storage="/srv/fuzz",
-                         LOGIN_FAILURES="1000")
-        cluster().nodes.append(self.node)
-        self.node.bootstrap()
-        self.node.start()
+        self.node = cluster().begin("h3", name="fuzz", port=14900, storage="/srv/fuzz",
+                                    LOGIN_FAILURES="1000")
         self.rows = Rows(bed, self.node.database)
         self.addCleanup(self.rows.close)
         self.admin = self.node.client()

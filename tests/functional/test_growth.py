@@ -8,7 +8,7 @@ import time
 import unittest
 
 import disk_images
-from cluster import Node, cluster, wait_for
+from cluster import cluster, wait_for
 from image_server import Stall
 
 INSTANCES, NETWORKS, EVENTS, ARTIFACTS = 1000, 100, 10_000, 200
@@ -22,12 +22,9 @@ class Growth(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.bed = cluster().bed
-        cls.node = Node(cls.bed, "h4", name="growth", port=15300, storage="/srv/growth",
-                        IMAGE_STALL_TIMEOUT="600", NODE_LOST_GRACE="600")
-        cluster().nodes.append(cls.node)
         cls.others = cls.bridges()
-        cls.node.bootstrap()
-        cls.node.start()
+        cls.node = cluster().begin("h4", name="growth", port=15300, storage="/srv/growth",
+                                   IMAGE_STALL_TIMEOUT="600", NODE_LOST_GRACE="600")
         cls.admin = cls.node.client()
         cls.admin.call("POST", "/auth/namespaces",
                        {"namespace": "crowd", "key_name": "k", "key": "secret"})

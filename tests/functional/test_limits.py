@@ -14,7 +14,7 @@ import time
 import unittest
 
 from client import SANITIZED
-from cluster import HOSTS, Node, cluster, wait_for
+from cluster import HOSTS, cluster, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 MEMORY = (4000 if SANITIZED else 500) << 10  # KiB, of the daemon, at any time
@@ -28,12 +28,9 @@ class Limits(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.bed = cluster().bed
-        cls.node = Node(cls.bed, "h4", name="limits", port=15600, storage="/srv/limits",
-                        UPLOAD_MAX_SIZE="64", API_BUFFERS="8")
-        cluster().nodes.append(cls.node)
+        cls.node = cluster().begin("h4", name="limits", port=15600, storage="/srv/limits",
+                                   UPLOAD_MAX_SIZE="64", API_BUFFERS="8")
         cls.addClassCleanup(cls.node.kill)
-        cls.node.bootstrap()
-        cls.node.start()
         cls.admin = cls.node.client()
         for name in ("greedy", "other"):
             cls.admin.call("POST", "/auth/namespaces",

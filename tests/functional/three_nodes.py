@@ -14,6 +14,7 @@ class ThreeNodes(unittest.TestCase):
     prefix = ""  # of the nodes' names, and of what else is the cluster's own
     port = 0     # beside the nodes of other tests
     hosts = ("h1", "h2", "h3")
+    kind = Node
     options = {}  # of every node, beside those that all tests give
 
     @classmethod
@@ -44,7 +45,7 @@ class ThreeNodes(unittest.TestCase):
 
     @classmethod
     def make(cls, host, name):
-        return Node(cls.bed, host, name=name, database=cls.database, port=cls.port,
+        return cls.kind(cls.bed, host, name=name, database=cls.database, port=cls.port,
                     storage=f"/srv/{name}", **cls.options)
 
     @classmethod
