@@ -35,7 +35,8 @@ ROWS_THAT_CONTRADICT = {
         " LEFT JOIN instances i ON i.uuid = p.instance_uuid AND i.node = p.node"
         " WHERE i.uuid IS NULL OR i.state = 'deleted'",
     "node with more than its limit": "SELECT n.name, SUM(i.cpus), SUM(i.memory_mb) FROM nodes n"
-        " JOIN instances i ON i.node = n.name AND i.state <> 'deleted' GROUP BY n.name"
+        " JOIN instances i ON i.node = n.name AND (i.state NOT IN ('deleted', 'error')"
+        " OR i.lost_from <> '') GROUP BY n.name"
         " HAVING SUM(i.cpus) > MAX(n.cpu_limit) OR SUM(i.memory_mb) > MAX(n.memory_limit_mb)",
 }
 
