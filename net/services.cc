@@ -28,7 +28,9 @@ milliseconds Services::Step(BootTime now) {
   HearTerm();
   if (now >= deadline_) {
     if (!served_.empty()) {
-      log::Warn("all networks went down: the daemon has not spoken in time networks={}",
+      log::Warn("all networks went down: {} networks={}",
+                deadline_ == BootTime{} ? "this node does not serve any more"
+                                        : "the daemon has not spoken in time",
                 served_.size());
     }
     StopAll();

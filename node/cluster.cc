@@ -89,7 +89,11 @@ Result<std::unique_ptr<Cluster>> Cluster::Join(EventLoop& loop, WorkerPool& work
       loop, workers, store, chosen.self, self.transport_->gossip().members(), self.directory_,
       chosen.memory / "role.json",
       RoleKeeper::Outside{.greet = [&self](const auto& who) { self.transport_->Greet(who); },
-                          .on_change = [&self] { self.Say(); }});
+                          .on_change =
+                              [&self] {
+                                self.Say();
+                                self.outside_.on_role_changed();
+                              }});
 
   std::vector<gossip::Address> seeds = chosen.seeds;
   const auto peers = ReadPrivateFile(PeersPath(chosen.memory));

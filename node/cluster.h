@@ -52,6 +52,8 @@ class Cluster {
     std::function<void()> on_nudged;
     /// Nodes came or went, or have another address for meshes.
     std::function<void()> on_peers_changed;
+    /// Who serves the networks, or whether this node does.
+    std::function<void()> on_role_changed;
     /// Another living node has this one's name, and this one has to go: `what` says who it is.
     std::function<void(const std::string& what)> on_name_taken;
   };

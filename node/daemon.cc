@@ -213,6 +213,7 @@ Result<void> Daemon::JoinCluster() {
                                       Wake();
                                     },
                                 .on_peers_changed = [this] { meshes_.Wake(); },
+                                .on_role_changed = [this] { TellServices(); },
                                 .on_name_taken =
                                     [this](const std::string& what) {
                                       fatal_ = what;
@@ -262,6 +263,11 @@ void Daemon::Stop() {
   services_.Stop([this] { cluster_->Leave([this] { loop_.Stop(); }); });
 }
 
+void Daemon::TellServices() {
+  const RoleKeeper& role = cluster_->role();
+  services_.Tick({role.Serving(), role.Unsure(), role.role().highest.term});
+}
+
 // Everything that happens by the clock or by a signal.
 void Daemon::Schedule() {
   for (const int signal : {SIGTERM, SIGINT}) {
@@ -279,8 +285,7 @@ void Daemon::Schedule() {
     cluster_->Tick();
     rows_.Tick();
     if (!registered_) (void)workers_.Submit("heartbeat", [this] { RegisterLate(); });
-    const RoleKeeper& role = cluster_->role();
-    services_.Tick({role.Serving(), role.Unsure(), role.role().highest.term});
+    TellServices();
   });
   loop_.Every(kDatabaseHostPeriod, [this] {
     (void)workers_.Submit("database host", [this] { store_->database.ChooseHost(); });

@@ -75,6 +75,7 @@ class Daemon {
   }
   void WakeNode(const NodeId& node);
   void Report(const reconcile::Desired& desired, const reconcile::Actual& actual);
+  void TellServices();
   void Heartbeat();
   void FollowKeys();
   void RefreshCertificates();  // worker

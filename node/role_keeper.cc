@@ -52,18 +52,16 @@ void RoleKeeper::Carry(const gossip::Wishes& wishes) {
   if (wishes.row) AskRow(*wishes.row);
 
   const bool serving = election_.Serving();
-  if (serving != std::exchange(served_, serving)) {
+  const bool turned = serving != std::exchange(served_, serving);
+  if (turned) {
     log::Info("{} network services term={}", serving ? "serving" : "no longer serving",
               election_.known().term);
   }
-  if (const auto role = election_.role(); role != told_) {
-    if (role.highest != told_.highest) {
-      log::Info("network services belong to node={} term={}", role.highest.holder,
-                role.highest.term);
-    }
-    told_ = role;
-    outside_.on_change();
+  const gossip::Role role = election_.role();
+  if (role.highest != told_.highest) {
+    log::Info("network services belong to node={} term={}", role.highest.holder, role.highest.term);
   }
+  if (std::exchange(told_, role) != role || turned) outside_.on_change();
   if (on_left_ && election_.settled()) std::exchange(on_left_, nullptr)();
 }
 

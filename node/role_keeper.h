@@ -20,7 +20,7 @@ class RoleKeeper {
  public:
   struct Outside {
     std::function<void(const gossip::Address&)> greet;
-    std::function<void()> on_change;  ///< role() is another
+    std::function<void()> on_change;  ///< role() or Serving()
   };
 
   RoleKeeper(EventLoop& loop, WorkerPool& workers, store::Store& store, NodeId self,

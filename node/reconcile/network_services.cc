@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 constexpr int kPeriodTicks = 10;
 // Less than kOrphanLimit by the time that two hundred networks take to go down.
 constexpr std::chrono::seconds kHeartbeatReach = 3s;
+constexpr net::BootTime kAtOnce{0};
 constexpr std::size_t kClusterIdLetters = 8;
 
 /// The IPv4 addresses of `host`, a name or an address; none if they cannot be had.
@@ -68,14 +69,18 @@ void NetworkServices::Tick(const Duty& duty) {
   if (stopping_) return;
   const bool changed = duty.serving != duty_.serving || duty.unsure != duty_.unsure;
   duty_ = duty;
-  if (duty_.serving) {
-    // From this moment on, however late the worker is: it is now that the election says so.
-    const net::Heartbeat heartbeat = {duty_.term, net::BootTimeNow() + kHeartbeatReach};
-    (void)workers_.Submit("services heartbeat",
-                          [this, heartbeat] { (void)folder_.WriteHeartbeat(heartbeat); });
-  }
+  // From this moment on, however late the worker is: it is now that the election says so.
+  if (duty_.serving) SayUntil(net::BootTimeNow() + kHeartbeatReach);
+  if (!duty_.serving && !duty_.unsure && changed) SayUntil(kAtOnce);
   if (changed || ++ticks_ >= kPeriodTicks) again_ = true;
   Begin();
+}
+
+// What the container heeds even where Docker, which could remove it, does not answer.
+void NetworkServices::SayUntil(net::BootTime deadline) {
+  (void)workers_.Submit("services heartbeat", [this, term = duty_.term, deadline] {
+    (void)folder_.WriteHeartbeat({term, deadline});
+  });
 }
 
 void NetworkServices::Begin() {
@@ -104,6 +109,7 @@ void NetworkServices::OnPassed(const Result<void>& passed) {
 void NetworkServices::Stop(std::function<void()> done) {
   stopping_ = true;
   if (!duty_.serving) return done();
+  SayUntil(kAtOnce);
   const bool taken = workers_.Submit("services", [this, done] {
     if (const auto stopped = StopServing(); !stopped) {
       log::Warn("network services still run error={}", stopped.error().message);

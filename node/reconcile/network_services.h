@@ -61,12 +61,13 @@ class NetworkServices {
 
   /// Networks, or who is in them, may have changed. Thread: any.
   void Wake();
-  /// Once a second, with what the election says at this moment.
+  /// Once a second and when it changes, with what the election says at this moment.
   void Tick(const Duty& duty);
   /// Ends what serves here, so that it does not answer beside whoever takes over; then calls back.
   void Stop(std::function<void()> done);
 
  private:
+  void SayUntil(net::BootTime deadline);
   void Begin();
   void OnPassed(const Result<void>& passed);
   Result<void> Serve(std::uint64_t term);  // worker

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What chaos has found, each by itself."""
 
+import time
 import unittest
 
 import disk_images
 from breakable_node import BreakableNode
 from cluster import cluster, wait_for
+from test_chaos import BOTH
 from three_nodes import ThreeNodes
 
 
@@ -52,6 +54,22 @@ class Found(ThreeNodes):
         self.wait_log("virtlogd-sock")
         self.bed.hosts("start", self.node.host, "virtlogd")
         self.wait_runs_again()
+
+    def test_a_holder_whose_docker_is_frozen_ends_at_once_what_it_served(self):
+        network = self.client.call("POST", "/networks", {
+            "name": "served", "netblock": "10.16.0.0/24", "provide_dhcp": True, "provide_nat": False})
+        self.addCleanup(self.client.call, "DELETE", f"/networks/{network['uuid']}")
+        leg = f"sf-leg-{network['vxid']:06x}"
+        served = lambda: leg in self.bed.run(self.node.host, "ip", "-br", "link")
+        wait_for(served, 30, "the network is served", self.node.tail)
+        self.bed.hosts("freeze", self.node.host, "dockerd")
+        self.addCleanup(self.bed.hosts, "thaw", self.node.host, "dockerd")
+        self.bed.sql(self.database, "UPDATE roles SET holder = 'nobody', term = term + 1")
+        self.wait_log("no longer serving")
+        told = time.monotonic()
+        wait_for(lambda: not served(), 10, "it ends", self.node.tail)
+        # A heartbeat would have reached further than that.
+        self.assertLess(time.monotonic() - told, BOTH)
 
 
 if __name__ == "__main__":
