@@ -97,11 +97,13 @@ class BreakableNode(Node):
 
     def stacks(self):
         """What its threads are at, as far as a debugger is there to tell."""
-        if not shutil.which("gdb"):
-            return "(no gdb is installed, which could tell what it is at)"
-        return subprocess.run(["gdb", "-p", str(self.pid), "-batch", "-ex", "thread apply all bt 25"],
-                              text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL).stdout
+        pids = f"{self.process.pid},{self.pid}"
+        said = [["ps", "-o", "pid,stat,wchan:30,args", "-p", pids]]
+        if shutil.which("gdb"):
+            said.append(["gdb", "-p", str(self.pid), "-batch", "-ex", "thread apply all bt 25"])
+        return "".join(subprocess.run(command, text=True, stdin=subprocess.DEVNULL, check=False,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+                       for command in said)
 
     # ---- clock and disk --------------------------------------------------------------------------
 
