@@ -122,7 +122,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
                   cluster_->SetCapable(capable && !config_.node_mesh_nic.empty());
                 }),
       local_(host_.self, host_.instances_folder, ScreenHost(config), *store_, hypervisor_, blobs_,
-             workers_),
+             workers_, [this](const InstanceId& id) { return builder_.MakeNics(id); }),
       local_token_(RandomHex(kLocalTokenBytes)),
       api_(*store_, rows_, local_, metrics_,
            {.self = host_.self,

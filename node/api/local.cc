@@ -45,6 +45,8 @@ Result<void> LocalInstances::ChangePower(const Instance& instance, const PowerCa
     // The wish is written first: were it written last, a pass of the reconciler in between would
     // start again what has just been switched off.
     if (power.wanted >= 0) TRY(store_.instances.WantPower(id, power.wanted == 1));
+    // A host that was just booted may not have made the NICs again yet.
+    if (power.wanted == 1) TRY(prepare_(id));
     TRY((hypervisor_.*power.change)(id));
     const compute::DomainState state = TRY(hypervisor_.State(id));
     TRY(store_.instances.RecordPower(id, std::string(ToString(state.power)),

@@ -39,17 +39,21 @@ inline constexpr std::array<PowerCall, 6> kPowerCalls = {{
 /// Thread: HTTP.
 class LocalInstances {
  public:
+  /// Makes what an instance has to find on the host when it starts, where that is not there.
+  using Prepare = std::function<Result<void>(const InstanceId&)>;  // worker
+
   /// `screen_host`: under which address of this node viewers find the screens.
   LocalInstances(NodeId self, std::filesystem::path instances_folder, std::string screen_host,
                  store::Store& store, compute::Hypervisor& hypervisor, images::BlobFiles& blobs,
-                 WorkerPool& workers)
+                 WorkerPool& workers, Prepare prepare)
       : self_(std::move(self)),
         folder_(std::move(instances_folder)),
         screen_host_(std::move(screen_host)),
         store_(store),
         hypervisor_(hypervisor),
         blobs_(blobs),
-        workers_(workers) {}
+        workers_(workers),
+        prepare_(std::move(prepare)) {}
 
   Result<void> ChangePower(const Instance& instance, const PowerCall& power);
   Result<std::string> ReadConsole(const Instance& instance, std::int64_t length);
@@ -72,6 +76,7 @@ class LocalInstances {
   compute::Hypervisor& hypervisor_;
   images::BlobFiles& blobs_;
   WorkerPool& workers_;
+  const Prepare prepare_;
 };
 
 }  // namespace sf::api

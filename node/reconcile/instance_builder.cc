@@ -127,6 +127,11 @@ Result<std::vector<InstanceBuilder::Nic>> InstanceBuilder::JoinMeshes(
   return nics;
 }
 
+Result<void> InstanceBuilder::MakeNics(const InstanceId& id) const {
+  TRY(JoinMeshes(TRY(store_.instances.Find(id))));
+  return {};
+}
+
 Result<InstanceBuilder::Images> InstanceBuilder::FindImages(const Instance& instance) const {
   Images images;
   for (const InstanceDisk& disk : instance.disks) {

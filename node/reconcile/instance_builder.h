@@ -70,6 +70,9 @@ class InstanceBuilder {
   /// Starts a built instance whose domain is gone or was cut off. Its disks are not touched.
   Result<void> Restart(const InstanceId& id);
 
+  /// The host's ends of its NICs, without which its domain does not start.
+  Result<void> MakeNics(const InstanceId& id) const;
+
   /// Switches off a built instance, if that is still what its row wants.
   Result<void> Stop(const InstanceId& id);
 

@@ -99,6 +99,17 @@ class StopAndStart(NodeTest):
         self.bed.hosts("thaw", "h2", "libvirtd")
         self.wait_power(uuid, "off")  # As the last wish was.
 
+    def test_poweron_makes_the_nics_that_the_host_has_lost(self):
+        network = self.client.call("POST", "/networks", {
+            "name": "lost", "netblock": "10.19.0.0/24", "provide_dhcp": False, "provide_nat": False})
+        made = self.client.create("switched", self.empty, network=[{"network_uuid": network["uuid"]}])
+        uuid, tap = made["uuid"], "sf-" + made["interfaces"][0]["uuid"].replace("-", "")[:12]
+        self.client.wait(uuid, "created")
+        self.client.call("POST", f"/instances/{uuid}/poweroff")
+        self.bed.run("h2", "ip", "link", "del", tap)
+        self.client.call("POST", f"/instances/{uuid}/poweron")
+        self.assertIn(f"br-vxlan-{network['vxid']:06x}", self.bed.run("h2", "ip", "link", "show", tap))
+
     def test_a_wish_that_the_daemon_did_not_live_to_carry_out_is_carried_out(self):
         uuid = self.client.create("wished", self.empty)["uuid"]
         self.client.wait(uuid, "created")

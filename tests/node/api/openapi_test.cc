@@ -22,7 +22,7 @@ std::vector<Route> RouteTable() {
   WorkerPool workers(1, 1);
   images::ImageCache images("/nowhere", {});
   images::BlobFiles blobs("/nowhere");
-  LocalInstances local(NodeId("n1"), "/nowhere", "", store, hypervisor, blobs, workers);
+  LocalInstances local(NodeId("n1"), "/nowhere", "", store, hypervisor, blobs, workers, {});
   images::UploadFiles uploads("/nowhere", {}, {});
   Metrics metrics;
   ApiOptions options;
