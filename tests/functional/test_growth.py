@@ -9,11 +9,11 @@ import unittest
 
 import disk_images
 from cluster import cluster, wait_for
+from crowd import FAR, Crowd, uuid
 from image_server import Stall
 
 INSTANCES, NETWORKS, EVENTS, ARTIFACTS = 1000, 100, 10_000, 200
 TRIES = 3  # of which the cheapest counts: there is always something else going on
-FAR = "far-away"  # the node of all instances, which is not there, so that nobody builds them
 
 
 class Growth(unittest.TestCase):
@@ -59,7 +59,7 @@ class Growth(unittest.TestCase):
         network = cls.client.call("POST", "/networks", {
             "name": "net-0", "netblock": "10.0.0.0/16", "provide_dhcp": False,
             "provide_nat": False})["uuid"]
-        made = cls.client.create("vm-0", images.offer("/growth/never", Stall(b"never")),
+        made = cls.made = cls.client.create("vm-0", images.offer("/growth/never", Stall(b"never")),
                                  network=[{"network_uuid": network}])
         cls.client.create("gone", None)
         gone = cls.client.show("gone")["uuid"]
@@ -68,47 +68,25 @@ class Growth(unittest.TestCase):
                 "interface": made["interfaces"][0]["uuid"], "gone": gone}
 
     @classmethod
-    def multiply(cls, table, which, copies, **changes):
-        """So many copies of the one row, each with these columns as SQL makes them of `n`."""
-        columns = [row[0] for row in cls.sql(f"SHOW COLUMNS FROM {table}")]
-        # As if long ago: else they would all be news to the daemon for half a minute.
-        changes = {"changed_at": "'2020-01-01'", **changes}
-        values = ", ".join(changes.get(name, f"t.{name}") for name in columns)
-        cls.sql(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"
-                f" FROM {table} t JOIN seq_1_to_{copies} s WHERE t.{which}")
-
-    @classmethod
     def grow(cls):
         """Behind the daemon's back: it is stopped, and reads all of it when it starts again."""
         one = cls.one
         cls.node.stop()
-        cls.sql(f"UPDATE instances SET node = '{FAR}', state = 'created', power_state = 'on'"
-                f" WHERE uuid = '{one['instance']}'")
         cls.sql(f"UPDATE instance_disks SET blob_uuid = '{one['blob']}', artifact_uuid = ''"
                 f" WHERE instance_uuid = '{one['instance']}'")
-        cls.multiply("nodes", "name = 'growth'", 1, name=f"'{FAR}'", heartbeat="t.heartbeat + 1e6",
-                     gossip_port="1")
-        cls.multiply("networks", "name = 'net-0'", NETWORKS - 1, uuid=uuid("a"),
-                     name="CONCAT('net-', s.seq)", vni="s.seq")
-        cls.multiply("instances", "name = 'vm-0'", INSTANCES - 1, uuid=uuid("b"),
-                     name="CONCAT('vm-', s.seq)")
-        of_one = f"instance_uuid = '{one['instance']}'"
-        cls.multiply("instance_disks", of_one, INSTANCES - 1, instance_uuid=uuid("b"))
-        address = "INET_ATON('10.0.1.0') + s.seq"
-        cls.multiply("interfaces", of_one, INSTANCES - 1, uuid=uuid("c"), instance_uuid=uuid("b"),
-                     mac="CONCAT('02:00:00:01:', LPAD(HEX(s.seq DIV 256), 2, '0'), ':',"
-                         " LPAD(HEX(s.seq MOD 256), 2, '0'))", ipv4=f"INET_NTOA({address})")
-        cls.multiply("addresses", f"owner_uuid = '{one['interface']}'", INSTANCES - 1,
-                     address=address, owner_uuid=uuid("c"))
+        crowd = Crowd(cls.node)
+        crowd.send_far(cls.made)
+        crowd.copy_networks(one["network"], (1, NETWORKS - 1))
+        crowd.copy_instances(cls.made, (1, INSTANCES - 1))
         url = f"CONCAT('sf://instance/', {uuid('b')}, '/vda')"
-        cls.multiply("artifacts", f"uuid = '{one['artifact']}'", ARTIFACTS, uuid=uuid("d"),
-                     type="'snapshot'", source_url=url, url_hash=f"SHA2({url}, 256)")
-        cls.multiply("artifact_versions", f"artifact_uuid = '{one['artifact']}'", ARTIFACTS,
-                     artifact_uuid=uuid("d"), blob_uuid=uuid("e"))
-        cls.multiply("blobs", f"uuid = '{one['blob']}'", ARTIFACTS, uuid=uuid("e"),
-                     sha256="SHA2(s.seq, 256)", sha512="SHA2(s.seq, 512)")
-        cls.multiply("blob_locations", f"blob_uuid = '{one['blob']}'", ARTIFACTS,
-                     blob_uuid=uuid("e"))
+        crowd.copy("artifacts", f"uuid = '{one['artifact']}'", (1, ARTIFACTS), uuid=uuid("d"),
+                   type="'snapshot'", source_url=url, url_hash=f"SHA2({url}, 256)")
+        crowd.copy("artifact_versions", f"artifact_uuid = '{one['artifact']}'", (1, ARTIFACTS),
+                   artifact_uuid=uuid("d"), blob_uuid=uuid("e"))
+        crowd.copy("blobs", f"uuid = '{one['blob']}'", (1, ARTIFACTS), uuid=uuid("e"),
+                   sha256="SHA2(s.seq, 256)", sha512="SHA2(s.seq, 512)")
+        crowd.copy("blob_locations", f"blob_uuid = '{one['blob']}'", (1, ARTIFACTS),
+                   blob_uuid=uuid("e"))
         cls.sql("INSERT INTO events (object_type, object, timestamp, type, node, message, extra)"
                 f" SELECT 'instance', '{one['instance']}', UNIX_TIMESTAMP(), 'status', '{FAR}',"
                 f" CONCAT('event ', seq), '{{}}' FROM seq_1_to_{EVENTS}")
@@ -190,11 +168,6 @@ class Growth(unittest.TestCase):
                     bound += INSTANCES
                 self.assertLess(rows, bound)
                 self.assertLess(seconds, 5)
-
-
-def uuid(kind):
-    """In SQL: the UUID of the n-th of its kind."""
-    return f"CONCAT('{kind * 8}-0000-4000-8000-', LPAD(LOWER(HEX(s.seq)), 12, '0'))"
 
 
 if __name__ == "__main__":
