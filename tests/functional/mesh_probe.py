@@ -8,6 +8,7 @@ answer is a line of JSON, [seconds of CLOCK_MONOTONIC, "arp" or "dhcp", node]: t
 node that it came from through VXLAN, or "here" if it came from this host's own leg.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -24,15 +25,22 @@ ETH_IP, ETH_ARP, VXLAN_PORT = 0x0800, 0x0806, 4789
 
 
 def main(vni, gateway, mac):
-    ends = f"ask-{vni:06x}", f"sf-ask-{vni:06x}"  # the bridge's, and ours
     everything = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    questions = [ask_where_is(gateway), ask_for_address_of(mac)]
+    with port_of_mesh("ask", vni) as link:
+        ask(everything, link, questions, f"sf-leg-{vni:06x}", vni)
+
+
+@contextlib.contextmanager
+def port_of_mesh(name, vni):
+    """A port of the mesh's bridge, by the link at its far end."""
+    ends = f"{name}-{vni:06x}", f"sf-{name}-{vni:06x}"
     subprocess.run(["ip", "-batch", "-"], check=True, text=True, input=f"""
         link add {ends[0]} type veth peer name {ends[1]} address {PROBE.hex(":")}
         link set {ends[0]} addrgenmode none master br-vxlan-{vni:06x} up
         link set {ends[1]} addrgenmode none up""")
     try:
-        questions = [ask_where_is(gateway), ask_for_address_of(mac)]
-        ask(everything, ends[1], questions, f"sf-leg-{vni:06x}", vni)
+        yield ends[1]
     finally:
         subprocess.run(["ip", "link", "del", ends[0]], check=True)
 
@@ -107,4 +115,5 @@ def payload(frame):
     return frame[14 + (frame[14] & 15) * 4:]
 
 
-main(int(sys.argv[1]), *sys.argv[2:])
+if __name__ == "__main__":
+    main(int(sys.argv[1]), *sys.argv[2:])

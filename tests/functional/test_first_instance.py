@@ -134,6 +134,16 @@ class FirstInstance(NodeTest):
         type_at((self.bed.address("h1"), port), "echo after-$((1+1))", r"after-2")
         self.client.wait_console(self.uuid, "after-2", 10)
 
+    def test_zz_a_console_that_is_flooded_takes_no_more_of_the_disk_than_it_may(self):
+        folder = self.node.storage / "instances" / self.uuid
+        logs = lambda: [path.stat().st_size for path in folder.glob("console.log*")]
+        port = self.client.show(self.uuid)["console_port"]
+        type_at((self.bed.address("h1"), port), "yes FLOOD & echo go-$((1+1))", "go-2")
+        wait_for(lambda: len(logs()) > 1, BOOT, "the log has been turned over", lambda: f"{logs()}")
+        type_at((self.bed.address("h1"), port), "kill $!; echo stopped-$((1+1))", "stopped-2", 60)
+        self.assertLess(max(logs()), 2.5 * (1 << 20))
+        self.assertLess(len(self.client.console(self.uuid)), 16 << 20)
+
     def test_it_answers_to_its_name_and_is_listed(self):
         self.assertEqual(self.uuid, self.client.show("web-1")["uuid"])
         self.assertIn(self.uuid, [i["uuid"] for i in self.client.call("GET", "/instances")])

@@ -2,13 +2,17 @@
 """Network services: guests get by DHCP what their rows say, from whichever node holds the role."""
 
 import base64
+import pathlib
 import time
 import unittest
 
+import disk_images
 from case import guest
 from cluster import cluster, wait_for
+from mesh_watch import MeshWatch
 from three_nodes import ThreeNodes
 
+FLOOD = pathlib.Path(__file__).resolve().with_name("dhcp_flood.py")
 BOOT = 120  # seconds that a tiny guest may take on a busy machine
 NETBLOCK, FIRST, SECOND = "10.9.0.0/24", "10.9.0.10", "10.9.0.11"
 
@@ -95,6 +99,36 @@ class Services(ThreeNodes):
         self.assertEqual(0, holder.stop())
         self.assertEqual([], self.containers(holder))
         self.wait_served(network, 10, but=holder)
+
+    def test_a_guest_that_floods_its_dhcp_server_holds_up_no_other_network(self):
+        client, home = self.nodes[0].client(), self.nodes[0].name
+        image = cluster().images.offer("/services/empty.qcow2", disk_images.qcow2())
+        networks, guests = [], []
+        for name, netblock in (("flooded", NETBLOCK), ("calm", "10.10.0.0/24")):
+            networks.append(client.call("POST", "/networks", {
+                "name": name, "netblock": netblock, "provide_dhcp": True, "provide_nat": False}))
+            guests.append(client.create(name, image, placed_on=home, network=[
+                {"network_uuid": networks[-1]["uuid"]}])["interfaces"][0]["macaddr"])
+        holder = [self.wait_served(network["uuid"], 30) for network in networks][0]
+        watches = [MeshWatch(self.nodes[0], self.nodes, network, mac)
+                   for network, mac in zip(networks, guests)]
+        for watch in watches:
+            self.addCleanup(watch.close)
+            watch.wait_served(time.monotonic(), 10)
+
+        began = time.monotonic()
+        sent = int(self.bed.run(self.nodes[1].host, str(FLOOD), str(networks[0]["vxid"]), guests[0], "5"))
+        silence = watches[1].silence(began)
+        written = int(self.bed.run(holder.host, "sh", "-c", "du -cb $(docker inspect -f '{{.LogPath}}' "
+                                   f"{self.containers(holder)[0]})* | tail -n 1").split()[0])
+        memory = sum(map(int, self.bed.run(holder.host, "ps", "-o", "rss=", "-C", "dnsmasq").split()))
+        print(f"{sent} questions; another network was silent for {silence:.1f} s, its servers had"
+              f" {memory >> 10} MiB, the log {written >> 10} KiB", end=" ", flush=True)
+        self.assertGreater(sent, 1000)
+        self.assertLess(silence, 3)
+        self.assertLess(memory >> 10, 100)
+        self.assertLess(written >> 10, 3000)
+        watches[0].wait_served(time.monotonic(), 10)
 
 
 if __name__ == "__main__":
