@@ -63,12 +63,12 @@ LIST
         clang clang-format clang-tidy libclang-rt-14-dev python3 curl openssl wrk chromium libfaketime
         libxml2-utils util-linux iputils-ping iputils-arping tcpdump
         busybox-static cpio dosfstools mtools syslinux syslinux-common zstd galera-4
-        mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage lintian
+        mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage lintian gcovr
 LIST
       ;;
       bench) tr -s ' \n' '\n' <<'LIST'
         golang-go golang-github-hashicorp-memberlist-dev golang-github-hashicorp-serf-dev
-        iproute2 nftables
+        nghttp2-client iproute2 nftables
 LIST
       ;;
       *) die "no such group of packages: $group (there are build, run, package, test and bench)" ;;
