@@ -59,7 +59,7 @@ Result<Response> Instances::List(const Call& call) {
   store::InstanceFilter filter;
   filter.with_deleted = TRY(Fields(call.body).Flag("all", false));
   if (!call.caller.IsAdmin()) filter.name_space = call.caller.name_space;
-  return FromRows(call, ViewAll(TRY(ListRows(call, store_.instances, filter))));
+  return AnswerWithAll(call, store_.instances, filter);
 }
 
 Result<Instance> Instances::Resolve(const Call& call) const {

@@ -58,7 +58,7 @@ Result<Response> Networks::List(const Call& call) {
   store::NetworkFilter filter;
   filter.with_deleted = TRY(Fields(call.body).Flag("all", false));
   if (!call.caller.IsAdmin()) filter.name_space = call.caller.name_space;
-  return FromRows(call, ViewAll(TRY(ListRows(call, store_.networks, filter))));
+  return AnswerWithAll(call, store_.networks, filter);
 }
 
 Result<Network> Networks::Resolve(const Call& call) const {

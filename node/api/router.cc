@@ -153,15 +153,17 @@ Result<Caller> Router::Admit(Access access, const Request& request) const {
   return caller;
 }
 
-Response Json(const json& body) {
-  Response response;
-  // Strings that are not UTF-8 cannot come in through the API; what libraries report might not be.
-  response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
-  return response;
+// Strings that are not UTF-8 cannot come in through the API; what libraries report might not be.
+std::string ToText(const json& body) {
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Response FromRows(const Call& call, const json& body) {
-  Response response = Json(body);
+Response Json(const json& body) { return {.body = ToText(body)}; }
+
+Response FromRows(const Call& call, const json& body) { return FromRows(call, ToText(body)); }
+
+Response FromRows(const Call& call, std::string body) {
+  Response response{.body = std::move(body)};
   if (call.rows.stale) {
     const auto as_of = fmt::gmtime(static_cast<std::time_t>(call.rows.picture->as_of));
     response.headers.emplace_back(

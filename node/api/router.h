@@ -75,6 +75,8 @@ class Router {
 };
 
 /// 200 with `body` as JSON.
+std::string ToText(const nlohmann::json& body);
+/// 200 with that.
 Response Json(const nlohmann::json& body);
 
 /// The segments of `path`, percent-decoded; empty ones are left out, since a client whose base URL

@@ -12,42 +12,42 @@ bool Fits(const std::optional<T>& wanted, const T& value) {
   return !wanted || *wanted == value;
 }
 
-/// Calls `visit` with the record that `uuid` names, if it does, or with all.
+/// Calls `visit` with what `uuid` names, if it does, or with all.
 template <class Map, class Visit>
 void ForEach(const Map& map, const std::optional<typename Map::key_type>& uuid, Visit visit) {
   if (!uuid) {
-    for (const auto& [id, record] : map) visit(*record);
+    for (const auto& [id, kept] : map) visit(*kept);
   } else if (const auto named = map.find(*uuid); named != map.end()) {
     visit(*named->second);
   }
 }
 
 template <class Record>
-void SortByCreation(std::vector<Record>& records) {
-  std::ranges::sort(records, [](const Record& a, const Record& b) {
-    return std::tie(a.created_at, a.uuid) < std::tie(b.created_at, b.uuid);
+void SortByCreation(std::vector<const Kept<Record>*>& found) {
+  std::ranges::sort(found, [](const Kept<Record>* a, const Kept<Record>* b) {
+    return std::tie(a->created_at, a->uuid) < std::tie(b->created_at, b->uuid);
   });
 }
 
 }  // namespace
 
-std::vector<Instance> Picture::List(const InstanceFilter& filter) const {
-  std::vector<Instance> found;
-  ForEach(instances, filter.uuid, [&](const Instance& instance) {
+std::vector<const Kept<Instance>*> Picture::List(const InstanceFilter& filter) const {
+  std::vector<const Kept<Instance>*> found;
+  ForEach(instances, filter.uuid, [&](const Kept<Instance>& instance) {
     if (Fits(filter.name, instance.spec.name) &&
         Fits(filter.name_space, instance.spec.name_space) && Fits(filter.node, instance.node)) {
-      found.push_back(instance);
+      found.push_back(&instance);
     }
   });
   SortByCreation(found);
   return found;
 }
 
-std::vector<Network> Picture::List(const NetworkFilter& filter) const {
-  std::vector<Network> found;
-  ForEach(networks, filter.uuid, [&](const Network& network) {
+std::vector<const Kept<Network>*> Picture::List(const NetworkFilter& filter) const {
+  std::vector<const Kept<Network>*> found;
+  ForEach(networks, filter.uuid, [&](const Kept<Network>& network) {
     if (Fits(filter.name, network.name) && Fits(filter.name_space, network.name_space)) {
-      found.push_back(network);
+      found.push_back(&network);
     }
   });
   SortByCreation(found);

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "node/model/instance.h"
@@ -18,11 +21,31 @@
 
 namespace sf::store {
 
+/// A record, and the text that its readers make of it: once, for as long as it stays the same.
+///
+/// Thread: any.
+template <class Record>
+class Kept : public Record {
+ public:
+  explicit Kept(Record record) : Record(std::move(record)) {}
+
+  /// What `make`, which is always the same, makes of the record.
+  template <class Make>
+  const std::string& Text(Make make) const {
+    std::call_once(once_, [&] { text_ = make(static_cast<const Record&>(*this)); });
+    return text_;
+  }
+
+ private:
+  mutable std::once_flag once_;
+  mutable std::string text_;
+};
+
 /// The rows that reads are answered from, as a node last read them, but for those of deleted
 /// objects. It never changes; a newer one shares with it whatever has stayed the same.
 struct Picture {
   template <class T>
-  using Shared = std::shared_ptr<const T>;
+  using Shared = std::shared_ptr<const Kept<T>>;
 
   std::map<InstanceId, Shared<Instance>> instances;
   std::map<NetworkId, Shared<Network>> networks;
@@ -33,9 +56,10 @@ struct Picture {
   /// Another whenever anything but heartbeats has changed.
   std::uint64_t changes = 0;
 
-  // As the stores of these names list them.
-  std::vector<Instance> List(const InstanceFilter& filter) const;
-  std::vector<Network> List(const NetworkFilter& filter) const;
+  // As the stores of these names list them; but for the interfaces, whatever is found lives for as
+  // long as the picture.
+  std::vector<const Kept<Instance>*> List(const InstanceFilter& filter) const;
+  std::vector<const Kept<Network>*> List(const NetworkFilter& filter) const;
   std::vector<Interface> List(const InterfaceFilter& filter) const;
   /// Null without it.
   const NamespaceKey* FindKey(const NamespaceId& name_space, const std::string& name) const;

@@ -132,7 +132,7 @@ Result<void> PictureReader::RenewInstances(const Keys& uuids, Picture& picture) 
   return InGroups<InstanceId>(uuids, [&](const std::vector<InstanceId>& group) -> Result<void> {
     for (Instance& instance : TRY(store_.instances.List({.among = group}))) {
       const InstanceId id = instance.uuid;
-      picture.instances[id] = std::make_shared<const Instance>(std::move(instance));
+      picture.instances[id] = std::make_shared<const Kept<Instance>>(std::move(instance));
     }
     return {};
   });
@@ -143,7 +143,7 @@ Result<void> PictureReader::RenewNetworks(const Keys& uuids, Picture& picture) c
   return InGroups<NetworkId>(uuids, [&](const std::vector<NetworkId>& group) -> Result<void> {
     for (Network& network : TRY(store_.networks.List({.among = group}))) {
       const NetworkId id = network.uuid;
-      picture.networks[id] = std::make_shared<const Network>(std::move(network));
+      picture.networks[id] = std::make_shared<const Kept<Network>>(std::move(network));
     }
     return {};
   });

@@ -140,12 +140,12 @@ Result<Picture> ParseBody(std::string_view body) {
   for (const json& one : text.at("instances")) {
     Instance instance = TRY(ParseInstance(one));
     const InstanceId id = instance.uuid;
-    picture.instances[id] = std::make_shared<const Instance>(std::move(instance));
+    picture.instances[id] = std::make_shared<const Kept<Instance>>(std::move(instance));
   }
   for (const json& one : text.at("networks")) {
     Network network = TRY(ParseNetwork(one));
     const NetworkId id = network.uuid;
-    picture.networks[id] = std::make_shared<const Network>(std::move(network));
+    picture.networks[id] = std::make_shared<const Kept<Network>>(std::move(network));
   }
   return picture;
 }
