@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 
 from figures import now
+import memory
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "functional"))
 from client import Client
@@ -170,7 +171,5 @@ class Daemon:
         /proc counts in 10 ms, which is coarse beside so little."""
         return time.clock_gettime(~self.process.pid << 3 | 2) * 1000
 
-    def memory(self, kind):
-        """In MB: Rss, Private_Clean, Private_Dirty."""
-        rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return int(re.search(rf"^{kind}: +(\d+) kB", rollup, re.MULTILINE)[1]) / 1024
+    def memory(self):
+        return memory.of_process(self.process.pid)

@@ -15,15 +15,18 @@ class Figures:
     def __init__(self):
         self.rows = []
 
-    def add(self, name, unit, ours, beside=None, theirs=None, target=None):
-        """`ours` and `theirs` are samples, one of each run."""
+    def add(self, name, unit, ours, beside=None, theirs=None, target=None, least=None):
+        """`ours` and `theirs` are samples, one of each run; `target` is the most that ours may be, or
+        `least` the least."""
         ours_median = statistics.median(ours)
         theirs_median = statistics.median(theirs) if theirs else None
         self.rows.append({
             "name": name, "unit": unit, "ours": round(ours_median, 4), "beside": beside,
             "theirs": round(theirs_median, 4) if theirs_median else None,
             "ratio": round(ours_median / theirs_median, 3) if theirs_median else None,
-            "target": target, "met": None if target is None else ours_median <= target,
+            "target": target if least is None else least,
+            "met": ours_median <= target if target is not None
+                   else ours_median >= least if least is not None else None,
             "runs": len(ours)})
 
     def write(self, path):

@@ -3,7 +3,8 @@
 
 A row is {name, unit, ours, beside, theirs, ratio, target, met, runs}: `ours` and `theirs` are
 medians over `runs` runs, `beside` names what was measured beside us in the same run, `ratio` is
-ours / theirs, `target` the most that ours may be. What does not apply is null. A suite with other
+ours / theirs, `target` the most that ours may be,
+or, of what is counted by the second, the least. What does not apply is null. A suite with other
 columns names them: {columns, rows}.
 """
 
