@@ -24,16 +24,6 @@ bool AreInPicture(const Call& call, const Filter& filter) {
   return call.request.method == "GET" && (!filter.with_deleted || call.rows.stale);
 }
 
-/// Copies of what a picture has found.
-template <class Record>
-std::vector<Record> Records(const std::vector<const store::Kept<Record>*>& found) {
-  std::vector<Record> records;
-  records.reserve(found.size());
-  for (const Record* record : found) records.push_back(*record);
-  return records;
-}
-inline std::vector<Interface> Records(std::vector<Interface> found) { return found; }
-
 /// The records of `table` that fit. A read has them from the picture, but for what that does not
 /// hold: the deleted, and one that was made a moment ago. Whoever is to change something has them
 /// from the database.
@@ -41,7 +31,7 @@ template <class Table, class Filter>
 auto ListRows(const Call& call, const Table& table, const Filter& filter)
     -> decltype(table.List(filter)) {
   if (!AreInPicture(call, filter)) return table.List(filter);
-  auto found = Records(call.rows.picture->List(filter));
+  auto found = store::Records(call.rows.picture->List(filter));
   if (found.empty() && NamesOne(filter)) return table.List(filter);
   return found;
 }

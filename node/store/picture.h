@@ -65,4 +65,14 @@ struct Picture {
   const NamespaceKey* FindKey(const NamespaceId& name_space, const std::string& name) const;
 };
 
+/// Copies of what a picture has found.
+template <class Record>
+std::vector<Record> Records(const std::vector<const Kept<Record>*>& found) {
+  std::vector<Record> records;
+  records.reserve(found.size());
+  for (const Record* record : found) records.push_back(*record);
+  return records;
+}
+inline std::vector<Interface> Records(std::vector<Interface> found) { return found; }
+
 }  // namespace sf::store

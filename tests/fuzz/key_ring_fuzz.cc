@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cluster's keys as an operator's file or the database has them. What is understood reads back as
-// it was, and no error quotes a digit of it.
+// The cluster's keys as an operator's file or the database has them. What is understood reads back
+// as it was, and no error quotes a digit of it.
 #include "node/key_ring.h"
 
 #include "node/base/check.h"
@@ -27,7 +27,8 @@ void Try(std::string_view input) {
 
 std::vector<std::string> Seeds() {
   const std::string key(64, 'a'), other = std::string(32, '0') + std::string(32, 'F');
-  return {key, key + "," + other, "# of the lab\n" + key + "\n" + other + " # the old one\n", "12ab"};
+  return {key, key + "," + other, "# of the lab\n" + key + "\n" + other + " # the old one\n",
+          "12ab"};
 }
 
 }  // namespace sf::fuzz

@@ -180,16 +180,16 @@ TEST_CASE("Picture: lists as the stores do", "[host]") {
                                        {.name = "box"},
                                        {.uuid = one},
                                        {.node = NodeId("n2")}}) {
-    CHECK(uuids(picture.List(filter)) == uuids(store.instances.List(filter).value()));
+    CHECK(uuids(Records(picture.List(filter))) == uuids(store.instances.List(filter).value()));
   }
   for (const NetworkFilter& filter : {NetworkFilter{}, {.name = "front"}, {.uuid = network}}) {
-    CHECK(uuids(picture.List(filter)) == uuids(store.networks.List(filter).value()));
+    CHECK(uuids(Records(picture.List(filter))) == uuids(store.networks.List(filter).value()));
   }
   for (const InterfaceFilter& filter :
        {InterfaceFilter{.network = network},
         {.instance = one},
         {.uuid = picture.instances.at(one)->interfaces.at(0).uuid}}) {
-    CHECK(uuids(picture.List(filter)) == uuids(store.interfaces.List(filter).value()));
+    CHECK(uuids(Records(picture.List(filter))) == uuids(store.interfaces.List(filter).value()));
   }
 }
 

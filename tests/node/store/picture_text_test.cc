@@ -84,4 +84,12 @@ TEST_CASE("Picture: one that is damaged is refused, wherever the damage is") {
   }
 }
 
+TEST_CASE("Picture: the text of a record is made once") {
+  int made = 0;
+  const auto make = [&](const Network& network) { return network.name + std::to_string(++made); };
+  const Kept<Network> kept(Network{.name = "front"});
+  CHECK(kept.Text(make) == "front1");
+  CHECK(kept.Text(make) == "front1");
+}
+
 }  // namespace
