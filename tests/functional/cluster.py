@@ -192,6 +192,8 @@ class Node:
 
     def freeze(self):
         os.kill(self.pid, signal.SIGSTOP)
+        stopped = lambda: pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") T ")[1]
+        wait_for(lambda: not self.running() or stopped(), 20, f"sf-node on {self.name} stands still")
 
     def thaw(self):
         """By the process we started: it stops and goes on with the daemon."""

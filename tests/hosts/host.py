@@ -15,6 +15,7 @@ import time
 import cgroups
 
 HERE = pathlib.Path(__file__).resolve().parent
+FREEZE_SECONDS = 20  # Longer than it takes on a machine that does much else.
 NAMESPACES = ("pid", "mount", "uts", "net", "ipc", "cgroup")
 
 
@@ -94,10 +95,14 @@ class Host:
         if not self.pid():
             raise HostError(f"{self.name} is not up")
         self.bed.cuts().add(self)
-        stopped = set()
-        while new := cgroups.processes(self.cgroup) - stopped:  # Some may have forked meanwhile.
-            signal_all(new, signal.SIGSTOP)
-            stopped |= new
+        deadline = time.monotonic() + FREEZE_SECONDS
+        # Some fork meanwhile. Whoever has entered the host stops itself with what it runs there: if we
+        # stopped it, just before that, it would do so after the thaw, for good.
+        while going := {pid for pid in cgroups.processes(self.cgroup) if not is_stopped(pid)}:
+            signal_all({pid for pid in going if command_name(pid) != "nsenter"}, signal.SIGSTOP)
+            if time.monotonic() > deadline:
+                raise HostError(f"{self.name}: these go on: {sorted(map(command_name, going))}")
+            time.sleep(0.005)
 
     def thaw(self):
         """Lets it go on, and heals all that is cut of it."""
@@ -112,7 +117,7 @@ class Host:
 
     def frozen(self):
         pid = self.pid()
-        return pid and ") T " in pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return pid and is_stopped(pid)
 
     def expect(self, word, seconds):
         """The rest of the line with which pid 1 says `word`; its silence or end is an error."""
@@ -208,6 +213,14 @@ def signal_all(pids, number):
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+
+
+def is_stopped(pid):
+    """Or gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TZX"
+    except OSError:
+        return True
 
 
 def command_name(pid):
