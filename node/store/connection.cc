@@ -172,6 +172,12 @@ Result<bool> Session::Connection::CheckReady() {
   return Fail(Code::kUnavailable, "the database does not answer: it is not ready there");
 }
 
+sql::Connection& Session::Connection::Live() const {
+  constexpr int kLost = 2013;
+  if (!connection_) throw sql::SQLException("the connection was lost", "08S01", kLost);
+  return *connection_;
+}
+
 sql::PreparedStatement& Session::Connection::Prepare(std::string_view sql) {
   const auto found = std::find_if(prepared_.begin(), prepared_.end(),
                                   [&](const Prepared& entry) { return entry.sql == sql; });
@@ -180,8 +186,8 @@ sql::PreparedStatement& Session::Connection::Prepare(std::string_view sql) {
   } else {
     if (prepared_.size() >= kPreparedPerConnection) prepared_.pop_back();
     prepared_.push_front(
-        {std::string(sql), std::unique_ptr<sql::PreparedStatement>(connection_->prepareStatement(
-                               sql::SQLString(sql.data(), sql.size())))});
+        {std::string(sql), std::unique_ptr<sql::PreparedStatement>(
+                               Live().prepareStatement(sql::SQLString(sql.data(), sql.size())))});
   }
   return *prepared_.front().statement;
 }
@@ -241,7 +247,7 @@ Result<std::vector<Row>> Session::Connection::Query(std::string_view sql,
 
 Result<void> Session::Connection::Script(std::string_view statement) {
   const Result<bool> done = Guarded<bool>([&] {
-    const std::unique_ptr<sql::Statement> plain(connection_->createStatement());
+    const std::unique_ptr<sql::Statement> plain(Live().createStatement());
     return plain->execute(sql::SQLString(statement.data(), statement.size()));
   });
   if (!done) return tl::unexpected(done.error());

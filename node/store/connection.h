@@ -58,6 +58,8 @@ class Session::Connection {
  private:
   struct Prepared;
 
+  /// Throws if it was lost: whoever has a session may not have looked at the last answer.
+  sql::Connection& Live() const;
   sql::PreparedStatement& Prepare(std::string_view sql);
   static void Bind(sql::PreparedStatement& statement, const std::vector<Parameter>& values);
 
