@@ -22,6 +22,17 @@ constexpr std::chrono::seconds kDatabaseRetry{2};
 
 std::filesystem::path PathOf(const Config& config) { return config.storage_path / "secrets.json"; }
 
+/// To another cluster, and to a new one in a database that was lost, all instances here are strays.
+Result<void> CheckIsRemembered(const Config& config, const std::string& cluster_id) {
+  const auto known = RecallSecrets(config);
+  if (!known || known->cluster_id == cluster_id) return {};
+  return Fail(Code::kConflict,
+              "the database is that of the cluster {}, and this node belongs to {}: if its database"
+              " was lost, restore a backup (sf-node restore --replace); to have the node join the"
+              " other cluster, and remove all instances that are here, delete {}",
+              cluster_id, known->cluster_id, PathOf(config).string());
+}
+
 }  // namespace
 
 Result<KeyRing> ReadKeys(const Config& config, store::Store& store) {
@@ -36,6 +47,7 @@ Result<ClusterSecrets> FetchSecrets(const Config& config, store::Store& store) {
   }
   ClusterSecrets secrets;
   secrets.cluster_id = TRY(store.cluster.GetOrMake("id", MakeUuid()));
+  TRY(CheckIsRemembered(config, secrets.cluster_id));
   secrets.token_secret = TRY(store.cluster.GetOrMake("token_secret", RandomHex(kSecretBytes)));
   secrets.keys = TRY(ReadKeys(config, store));
   RememberSecrets(config, secrets);

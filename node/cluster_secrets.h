@@ -21,7 +21,8 @@ struct ClusterSecrets {
   bool operator==(const ClusterSecrets&) const = default;
 };
 
-/// From the database, whose schema it first brings up to date. Then on the disk, too.
+/// From the database, whose schema it first brings up to date. Then on the disk, too; kConflict if
+/// the disk remembers another cluster's.
 Result<ClusterSecrets> FetchSecrets(const Config& config, store::Store& store);
 /// On the disk, if they are not yet; the log says if that fails.
 void RememberSecrets(const Config& config, const ClusterSecrets& secrets);

@@ -23,6 +23,7 @@
 #include "node/picture_memory.h"
 #include "node/reconcile/lost_nodes.h"
 #include "node/reconcile/upload_reaper.h"
+#include "node/store/cluster_check.h"
 #include "node/store/reap.h"
 
 namespace sf {
@@ -158,13 +159,7 @@ Result<void> Daemon::Register() {
 // What a start without the database has left to do, when it answers.
 void Daemon::RegisterLate() {
   const auto found = FetchSecrets(config_, *store_);
-  Result<void> done = found ? Result<void>() : tl::unexpected(found.error());
-  if (found &&
-      (found->cluster_id != secrets_.cluster_id || found->token_secret != secrets_.token_secret)) {
-    done = Fail(Code::kConflict, "the database is of another cluster than what the disk remembers");
-  } else if (found) {
-    done = Register();
-  }
+  const auto done = found ? Register() : Result<void>(tl::unexpected(found.error()));
   if (!done && done.error().code == Code::kUnavailable) return;
   loop_.Post([this, done] {
     registered_ = true;
@@ -387,6 +382,10 @@ void Daemon::Maintain() {
   const auto report = [](const char* what, const auto& done) {
     if (!done) log::Warn("{} failed error={}", what, done.error().message);
   };
+  // Files are removed that no row knows.
+  if (const auto ours = store::CheckCluster(store_->cluster, secrets_.cluster_id); !ours) {
+    return report("maintenance", ours);
+  }
   report("making room", shelf_.MakeRoom());
   report("recording which files are here", shelf_.RecordHeld());
   report("giving back claims on sources", fetcher_.ForgetClaims());

@@ -8,6 +8,7 @@
 #include "images/image_ref.h"
 #include "node/base/log.h"
 #include "node/base/uuid.h"
+#include "node/store/cluster_check.h"
 
 namespace sf::reconcile {
 namespace {
@@ -85,7 +86,9 @@ void Reconciler::Begin() {
 
 // What is here is read before what should be: a row is written before anything is made of it, so a
 // domain without a row in this order is one whose row is gone, and not one that is just coming.
-// Half of an answer is no answer: without all of both there is no plan.
+// Half of an answer is no answer: without all of both there is no plan; nor from the rows of
+// another cluster, or of a database that was made anew and has none: all that is here would be a
+// stray.
 Result<Reconciler::Picture> Reconciler::Gather() const {
   Picture picture;
   for (const auto& [id, state] : TRY(hypervisor_.List())) {
@@ -93,6 +96,7 @@ Result<Reconciler::Picture> Reconciler::Gather() const {
                                   state.by_guest_or_owner};
   }
   picture.actual.folders = TRY(ReadFolders(settings_.instances_folder));
+  TRY(store::CheckCluster(store_.cluster, settings_.cluster_id));
   picture.desired.instances = TRY(store_.instances.List({.node = settings_.self}));
   for (const Artifact& artifact : TRY(store_.artifacts.NeededOn(settings_.self))) {
     picture.desired.images.push_back({artifact.source_url, artifact.state == "created"});

@@ -28,8 +28,11 @@ class Galera(ThreeNodes):
     @classmethod
     def make(cls, host, name):
         url = cls.bed.sql_url(cls.database)
-        return Node(cls.bed, host, name=name, database=cls.database, port=cls.port,
+        node = Node(cls.bed, host, name=name, database=cls.database, port=cls.port,
                     storage=f"/srv/{name}", SQL_URL=url)
+        # The servers are new, and so is the cluster, in a bed that was kept.
+        (node.storage / "secrets.json").unlink(missing_ok=True)
+        return node
 
     def setUp(self):
         super().setUp()

@@ -222,6 +222,8 @@ class TwoDaemons(NodeTest):
         self.bed.hosts("db", "sql", f"DROP DATABASE IF EXISTS {database}")
         pair = [Node(self.bed, host, name=f"pair-{host}", database=database, port=13100,
                      storage="/srv/pair", CONSOLE_PORTS="40000-49999") for host in ("h1", "h2")]
+        for node in pair:  # as this cluster is a new one, in a bed that was kept
+            (node.storage / "secrets.json").unlink(missing_ok=True)
         try:
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(Node.start, pair))

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "node/store/cluster_check.h"
 #include "node/store/node_rows.h"
 #include "tests/host/test_store.h"
 
@@ -216,6 +217,21 @@ TEST_CASE("ClusterStore: of those who replace a setting at once one does, and th
   CHECK(Succeeded(results) == 1);
   CHECK(store.cluster.Get("keys").value() != "old");
   CHECK(store.cluster.Get("none").error().code == Code::kNotFound);
+}
+
+TEST_CASE("CheckCluster: only the rows of this cluster are to be believed", "[host]") {
+  TestStore store;
+  const auto refusal = [&] {
+    const auto checked = store::CheckCluster(store.cluster, "c1");
+    return checked ? std::string() : checked.error().message;
+  };
+  CHECK(refusal() == "the database is not that of the cluster c1");
+  REQUIRE(store.cluster.GetOrMake("id", "c1"));
+  CHECK(refusal().empty());
+  REQUIRE(store.cluster.Replace("id", "c1", "c2"));
+  CHECK(refusal() == "the database is not that of the cluster c1");
+  REQUIRE(store.database.Execute("DROP TABLE cluster"));
+  CHECK_FALSE(refusal().empty());
 }
 
 }  // namespace
