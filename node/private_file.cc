@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "node/base/file_descriptor.h"
+#include "node/fresh_private_file.h"
 
 namespace sf {
 namespace {
@@ -25,26 +25,40 @@ bool WriteAll(int file, std::string_view text) {
     if (done < 0) return false;
     text.remove_prefix(static_cast<std::size_t>(done));
   }
-  return ::fsync(file) == 0;
+  return true;
 }
 
 }  // namespace
 
-Result<void> WritePrivateFile(const std::filesystem::path& path, std::string_view text) {
-  const std::filesystem::path fresh = path.string() + ".new";
-  {
-    const FileDescriptor file(
-        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
-    if (file.get() < 0 || ::fchmod(file.get(), S_IRUSR | S_IWUSR) != 0 ||
-        !WriteAll(file.get(), text)) {
-      return Failed("write", fresh);
-    }
+Result<FreshPrivateFile> FreshPrivateFile::Begin(const std::filesystem::path& path) {
+  FreshPrivateFile fresh(path);
+  fresh.file_ = FileDescriptor(::open(fresh.beside_.c_str(),
+                                      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                                      S_IRUSR | S_IWUSR));
+  if (fresh.fd() < 0 || ::fchmod(fresh.fd(), S_IRUSR | S_IWUSR) != 0) {
+    return Failed("write", fresh.beside_);
   }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return Failed("replace", path);
-  const FileDescriptor folder(
-      ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0) return Failed("write", path);
+  return fresh;
+}
+
+FreshPrivateFile::~FreshPrivateFile() {
+  if (file_.get() >= 0) ::unlink(beside_.c_str());
+}
+
+Result<void> FreshPrivateFile::Replace() {
+  if (::fsync(fd()) != 0) return Failed("write", beside_);
+  if (::rename(beside_.c_str(), path_.c_str()) != 0) return Failed("replace", path_);
+  file_ = FileDescriptor();
+  const auto parent = path_.has_parent_path() ? path_.parent_path() : ".";
+  const FileDescriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) return Failed("write", path_);
   return {};
+}
+
+Result<void> WritePrivateFile(const std::filesystem::path& path, std::string_view text) {
+  FreshPrivateFile fresh = TRY(FreshPrivateFile::Begin(path));
+  if (!WriteAll(fresh.fd(), text)) return Failed("write", path);
+  return fresh.Replace();
 }
 
 Result<std::string> ReadPrivateFile(const std::filesystem::path& path, std::size_t limit) {

@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "node/fresh_private_file.h"
+
 namespace sf {
 namespace {
 
@@ -26,6 +28,13 @@ TEST_CASE("PrivateFile: what was written is read back, whole, and is nobody else
 
   CHECK(ReadPrivateFile(path, 10).error().code == Code::kInternal);
   CHECK_FALSE(WritePrivateFile(std::filesystem::path(folder) / "missing" / "file", "text"));
+  {
+    const auto given_up = FreshPrivateFile::Begin(path);
+    REQUIRE(given_up);
+    CHECK(::write(given_up->fd(), "half", 4) == 4);
+  }
+  CHECK(ReadPrivateFile(path)->size() == 100'000);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
   std::filesystem::remove_all(folder);
 }
 
