@@ -62,6 +62,8 @@ const std::map<std::string, Command> kCommands = {
     {"bootstrap-system-key", Command::kBootstrapSystemKey},
     {"members", Command::kMembers},
     {"rotate-cluster-key", Command::kRotateClusterKey},
+    {"backup", Command::kBackup},
+    {"restore", Command::kRestore},
     {"check", Command::kCheck},
     {"probe-kvm", Command::kProbeKvm},
     {"config", Command::kPrint}};
@@ -73,6 +75,18 @@ void AddCommands(CLI::App& app, CommandLine& line) {
       ->add_flag("--json", line.json);
   app.add_subcommand("rotate-cluster-key",
                      "Give the cluster a new key for its gossip, without a stop.");
+  app.add_subcommand(
+         "backup",
+         "Write all that the database has to FILE, or to standard output if that is -.\n"
+         "It has secrets. Instances' disks and blobs are not in it.")
+      ->add_option("FILE", line.backup_file)
+      ->required();
+  auto* const restore = app.add_subcommand(
+      "restore",
+      "Fill the database, which has to be empty, from FILE, or from standard input if that\n"
+      "is -, while no node runs; with --replace, all that it has goes first.");
+  restore->add_option("FILE", line.backup_file)->required();
+  restore->add_flag("--replace", line.replace);
   app.add_subcommand("check", "Look at all that a node needs of its host, and say what to do.");
   app.add_subcommand("config",
                      "Print the options in force, and where each comes from; with --defaults,\n"

@@ -23,6 +23,8 @@ struct CommandLine {
   Settings settings;
   std::string file;
   bool json = false;
+  std::string backup_file;
+  bool replace = false;
   bool defaults = false;
   std::string key_name = "bootstrap";
   std::string key_file;

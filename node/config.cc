@@ -172,6 +172,8 @@ Result<Invocation> ReadInvocation(const std::vector<std::string>& arguments,
   invocation.command = line.text.empty() ? line.command : Command::kPrint;
   invocation.text = std::move(line.text);
   invocation.json = line.json;
+  invocation.backup_file = std::move(line.backup_file);
+  invocation.replace = line.replace;
   if (!invocation.text.empty() || invocation.command == Command::kProbeKvm) return invocation;
 
   // What is there already wins in a merge: so the order is that of precedence.

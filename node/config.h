@@ -93,6 +93,8 @@ enum class Command {
   kBootstrapSystemKey,
   kMembers,
   kRotateClusterKey,
+  kBackup,
+  kRestore,
   kCheck,
   kProbeKvm,
   kPrint
@@ -104,6 +106,8 @@ struct Invocation {
   Config config;                          ///< Not for kProbeKvm and kPrint.
   std::string text;                       ///< kPrint: help, version or the settings in force.
   bool json = false;                      ///< kMembers
+  std::string backup_file;                ///< kBackup, kRestore; "-" is standard output or input.
+  bool replace = false;                   ///< kRestore
   std::string key_name;                   ///< kBootstrapSystemKey
   std::optional<std::string> system_key;  ///< kBootstrapSystemKey; none: make one and print it.
 };

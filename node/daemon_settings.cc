@@ -64,15 +64,19 @@ Result<void> MakeFolders(const std::filesystem::path& storage) {
   return {};
 }
 
-std::unique_ptr<store::Store> OpenStore(const Config& config) {
+store::DatabaseOptions ToDatabaseOptions(const Config& config) {
   store::DatabaseOptions options;
   for (const auto& host : config.sql.hosts) options.hosts.push_back({host.name, host.port});
   options.user = config.sql.user;
   options.password = config.sql.password;
   options.database = config.sql.database;
   options.connections = config.database_connections;
+  return options;
+}
+
+std::unique_ptr<store::Store> OpenStore(const Config& config) {
   return std::make_unique<store::Store>(
-      std::move(options), NodeId(config.node_name),
+      ToDatabaseOptions(config), NodeId(config.node_name),
       store::PortRange{config.console_ports.first, config.console_ports.last});
 }
 

@@ -29,6 +29,7 @@ namespace sf {
 /// The database of `config`, with this node as the author of events.
 /// Makes the folders that instances, images and services have below STORAGE_PATH.
 Result<void> MakeFolders(const std::filesystem::path& storage);
+store::DatabaseOptions ToDatabaseOptions(const Config& config);
 std::unique_ptr<store::Store> OpenStore(const Config& config);
 /// With a guard of where images come from, to whom `cluster` says which nodes there are.
 images::ImageLimits ToImageLimits(const Config& config, ReadCluster cluster);

@@ -9,6 +9,7 @@
 
 #include "compute/kvm_probe.h"
 #include "node/api/auth.h"
+#include "node/backup.h"
 #include "node/base/uuid.h"
 #include "node/config.h"
 #include "node/daemon.h"
@@ -73,6 +74,22 @@ Result<void> RotateKey(const Config& config) {
   return {};
 }
 
+Result<void> Backup(const Invocation& invocation) {
+  const BackupDone done = TRY(TakeBackup(invocation.config, invocation.backup_file));
+  // Not where the backup itself may go.
+  fmt::print(stderr, "The cluster {} is backed up, as of {}: {} lines, schema version {}.\n",
+             done.head.cluster_id, done.head.taken_at, done.lines, done.head.schema);
+  return {};
+}
+
+Result<void> Restore(const Invocation& invocation) {
+  const BackupHead head =
+      TRY(RestoreBackup(invocation.config, invocation.backup_file, invocation.replace));
+  fmt::print("The cluster {} is as it was at {}; schema version {}. Start its nodes.\n",
+             head.cluster_id, head.taken_at, head.schema);
+  return {};
+}
+
 Result<void> ShowMembers(const Invocation& invocation) {
   const auto members = TRY(FetchMembers(invocation.config.storage_path));
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -90,6 +107,8 @@ Result<void> Do(const Invocation& invocation) {
     case Command::kBootstrapSystemKey: return BootstrapSystemKey(invocation);
     case Command::kMembers: return ShowMembers(invocation);
     case Command::kRotateClusterKey: return RotateKey(invocation.config);
+    case Command::kBackup: return Backup(invocation);
+    case Command::kRestore: return Restore(invocation);
     case Command::kCheck: return Check(invocation.config);
     case Command::kProbeKvm:
     case Command::kPrint: break;

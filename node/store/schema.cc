@@ -10,24 +10,14 @@ namespace {
 
 constexpr int kLockWaitSeconds = 60;
 
+constexpr char kVersionTable[] =
+    "CREATE TABLE IF NOT EXISTS schema_version (version INT NOT NULL PRIMARY KEY,"
+    " applied_at DOUBLE NOT NULL)";
+
 Result<int> StoredVersion(Session& session) {
-  TRY(session.ExecuteScript(
-      "CREATE TABLE IF NOT EXISTS schema_version (version INT NOT NULL PRIMARY KEY,"
-      " applied_at DOUBLE NOT NULL)"));
+  TRY(session.ExecuteScript(kVersionTable));
   const auto rows = TRY(session.Query("SELECT COALESCE(MAX(version), 0) FROM schema_version"));
   return static_cast<int>(rows.at(0).Integer(0));
-}
-
-// In steps of a second, each well within the time that a connection gives one statement. The lock's
-// name carries the database's, as such locks belong to the whole server.
-Result<void> Lock(Session& session) {
-  for (int waited = 0; waited < kLockWaitSeconds; ++waited) {
-    const auto locked =
-        TRY(session.Query("SELECT GET_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())), 1)"));
-    if (locked.at(0).Integer(0) == 1) return {};
-  }
-  return Fail(Code::kUnavailable, "another daemon has been migrating the schema for {} s",
-              kLockWaitSeconds);
 }
 
 // A statement that changes a schema commits by itself in MySQL, so a version is no transaction. It
@@ -39,8 +29,6 @@ Result<void> Apply(Session& session, const SchemaFile& file) {
                   done.error().message, statement);
     }
   }
-  TRY(session.Execute("INSERT INTO schema_version VALUES (?, UNIX_TIMESTAMP(NOW(6)))",
-                      file.version));
   return {};
 }
 
@@ -56,7 +44,10 @@ Result<Migration> MigrateLocked(Session& session) {
         migration.from, SchemaVersion());
   }
   for (const SchemaFile& file : kSchemaFiles) {
-    if (file.version > migration.from) TRY(Apply(session, file));
+    if (file.version <= migration.from) continue;
+    TRY(Apply(session, file));
+    TRY(session.Execute("INSERT INTO schema_version VALUES (?, UNIX_TIMESTAMP(NOW(6)))",
+                        file.version));
   }
   return migration;
 }
@@ -70,13 +61,33 @@ int SchemaVersion() {
 }
 
 Result<Migration> Migrate(Database& database) {
-  return database.OnOneConnection<Migration>([](Session& session) -> Result<Migration> {
-    TRY(Lock(session));
-    auto migration = MigrateLocked(session);
-    // If this fails the connection is gone, and the lock with it.
-    (void)session.Query("SELECT RELEASE_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())))");
-    return migration;
-  });
+  return WithSchemaLocked<Migration>(database, MigrateLocked);
+}
+
+// In steps of a second, each well within the time that a connection gives one statement. The lock's
+// name carries the database's, as such locks belong to the whole server.
+Result<void> LockSchema(Session& session) {
+  for (int waited = 0; waited < kLockWaitSeconds; ++waited) {
+    const auto locked =
+        TRY(session.Query("SELECT GET_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())), 1)"));
+    if (locked.at(0).Integer(0) == 1) return {};
+  }
+  return Fail(Code::kUnavailable,
+              "another daemon has been migrating the schema, or a backup reading it, for {} s",
+              kLockWaitSeconds);
+}
+
+void UnlockSchema(Session& session) {
+  // If this fails the connection is gone, and the lock with it.
+  (void)session.Query("SELECT RELEASE_LOCK(CONCAT('sf-migrate-', SHA1(DATABASE())))");
+}
+
+Result<void> MakeTables(Session& session, int version) {
+  TRY(session.ExecuteScript(kVersionTable));
+  for (const SchemaFile& file : kSchemaFiles) {
+    if (file.version <= version) TRY(Apply(session, file));
+  }
+  return {};
 }
 
 std::vector<std::string> SplitStatements(std::string_view script) {

@@ -10,17 +10,11 @@ import tempfile
 import unittest
 
 from case import NodeTest, guest
-from cluster import BUILD, ROOT, wait_for
+from cluster import BUILD, wait_for
+from readme import examples
 
 IMAGE = "http://example.com/debian.qcow2"
 STAND_IN = pathlib.Path(__file__).with_name("sf_client_stand_in.py")
-
-
-def examples(heading):
-    """The indented blocks of a section."""
-    section = (ROOT / "README.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
-    return [re.sub(r"(?m)^    ", "", block).lstrip("\n")
-            for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", section, re.M)]
 
 
 class Readme(NodeTest):

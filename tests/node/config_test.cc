@@ -133,6 +133,14 @@ TEST_CASE("Config: each command is told apart", "[config]") {
   CHECK(Read({"migrate", "--sql-url", Url()})->command == Command::kMigrate);
   CHECK(Read({"check", "--sql-url", Url()})->command == Command::kCheck);
   CHECK(ReadInvocation({"probe-kvm"}, {}, {})->command == Command::kProbeKvm);
+  const auto backup = Read({"backup", "-", "--sql-url", Url()});
+  CHECK((backup->command == Command::kBackup && backup->backup_file == "-"));
+  const auto restore = Read({"restore", "--replace", "/a/file", "--sql-url", Url()});
+  CHECK((restore->command == Command::kRestore && restore->backup_file == "/a/file"));
+  CHECK(restore->replace);
+  CHECK_FALSE(Read({"restore", "/a/file", "--sql-url", Url()})->replace);
+  CHECK(ErrorOf({"backup"}) == "FILE is required; see sf-node --help");
+  CHECK(ErrorOf({"backup", "a", "b"}) == "'b' is no command, or one too many; see sf-node --help");
   CHECK(ErrorOf({}) == "no command is given; see sf-node --help");
   CHECK(ErrorOf({"rum"}) == "'rum' is no command, or one too many; see sf-node --help");
   CHECK(ErrorOf({"run", "check"}) == "'check' is no command, or one too many; see sf-node --help");
