@@ -3,6 +3,7 @@
 one schema, and no read fails. The next release is this one's sources and what they would add to:
 a migration (next_release.sql), a version, one more thing that each node says of itself."""
 
+import fnmatch
 import http.client
 import itertools
 import json
@@ -12,9 +13,12 @@ import unittest
 
 from background import Background
 from cluster import BUILD, wait_for
+from readme import commands
 from three_nodes import ThreeNodes
 
-NEXT = "node/sf-node-next"
+NOW, NEXT = "node/sf-node", "node/sf-node-next"
+# What the README says: once; on each node; and how to go back on one.
+(ONCE, *EACH, BACK) = commands("Upgrades")
 
 
 class Usage(Background):
@@ -93,6 +97,7 @@ class Usage(Background):
 class Upgrade(ThreeNodes):
     # Of each run its own, as a bed that is kept would have the schema of the next release already.
     prefix, port = f"upgr{os.getpid()}", 15500
+    backup = f"/srv/upgrade-{os.getpid()}.backup"
 
     @classmethod
     def setUpClass(cls):
@@ -115,6 +120,23 @@ class Upgrade(ThreeNodes):
         node.stop()
         node.program = program
         node.start()
+
+    def follow(self, words, node):
+        """What the README has somebody do on a node, where a package is a program of this build."""
+        line = " ".join(words)
+        if fnmatch.fnmatch(line, "sudo apt install*./shakenfist_*_amd64.deb"):
+            self.restart(node, NOW if "--allow-downgrades" in words else NEXT)
+        elif line.startswith("sf-node backup "):
+            self.assertEqual(0, node.tool("backup", self.backup).returncode)
+        elif line == "sf-node members":
+            self.wait_well()
+            done = node.tool("members")
+            self.assertEqual(0, done.returncode, done)
+            self.assertEqual(3, done.stdout.count(" alive "), done.stdout)
+            row, = [row for row in done.stdout.splitlines() if row.startswith(f"{node.name} *")]
+            self.assertEqual(node.program == NEXT, "-next" in row, row)
+        else:
+            self.fail(f"nobody knows how to follow '{line}'")
 
     def assert_served(self):
         """Whoever holds the role, of whichever release, serves the network with what it was told."""
@@ -143,18 +165,24 @@ class Upgrade(ThreeNodes):
                  f"/networks/{self.network}", f"/networks/{self.network}/interfaces",
                  f"/instances/{self.instance}/events")
         with Usage(self.nodes, paths) as usage:
-            self.restart(self.nodes[0], NEXT)
+            self.follow(ONCE, self.nodes[0])
+            for words in EACH:
+                self.follow(words, self.nodes[0])
             self.assertEqual(before + 1, self.version())
-            self.wait_well()
             self.assert_served()
-            self.restart(self.nodes[1], "node/sf-node")  # The old one starts on the new schema, too.
+            self.restart(self.nodes[1], NOW)  # The old one starts on the new schema, too.
             self.wait_well()
             self.assert_all_work()
+            self.follow(BACK, self.nodes[0])  # And what was upgraded can go back.
+            self.wait_well()
+            self.assert_all_work()
+            for words in EACH:
+                self.follow(words, self.nodes[0])
             releases = {one["release"] for one in self.members(self.nodes[2]).values()}
             self.assertEqual(2, len(releases), releases)
             for node in self.nodes[1:]:
-                self.restart(node, NEXT)
-                self.wait_well()
+                for words in EACH:
+                    self.follow(words, node)
                 self.assert_served()
         print(f"{usage.reads} reads, {len(usage.made) + 2 * len(usage.unmade)} writes,"
               f" {len(usage.unsure)} of them unsure", end=" ", flush=True)
@@ -175,13 +203,28 @@ class Upgrade(ThreeNodes):
                         f"DELETE FROM schema_version WHERE version = {before + 2}; SELECT 1")
         last = self.nodes[2]
         last.stop()
-        last.program = "node/sf-node"
+        last.program = NOW
         last.start(wait=False)
         self.assertEqual(1, last.ended())
         self.assertIn(f"schema is version {before + 2}, and this sf-node knows version {before}",
                       last.tail())
         self.assertIn("upgrade this sf-node", last.tail())
         last.program = NEXT
+
+        # What was backed up is of the schema of before, and the old release restores it.
+        for node in self.nodes:
+            node.stop()
+        first = self.nodes[0]
+        first.program = NOW
+        done = first.tool("restore", "--replace", self.backup)
+        self.assertEqual(0, done.returncode, done)
+        self.assertEqual(before, self.version())
+        for node in self.nodes:
+            node.program = NOW
+            node.start()
+        self.wait_well()
+        self.assertEqual("created", first.client().show(self.instance)["state"])
+        self.assertEqual(qemu, self.nodes[1].qemu(self.instance))
 
 
 if __name__ == "__main__":
