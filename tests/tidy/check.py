@@ -14,6 +14,8 @@ import re
 import subprocess
 import sys
 
+from commands import check_commands
+
 # Who may include what of ours: files whose path begins like this -> what their includes may begin
 # with. The first line that fits a file counts. The roof (main, config, daemon) and tests may
 # include everything.
@@ -119,7 +121,8 @@ def main():
     files = tracked(root)
     found = [*check_folders(files), *(f for path in files for f in check_path(root, path)),
              *(f for path in files if path.endswith(".md")
-               for f in check_names(path, (root / path).read_text(), files))]
+               for f in check_names(path, (root / path).read_text(), files)),
+             *(("README.md", *f) for f in check_commands((root / "README.md").read_text(), reader(root)))]
     found.sort()
     for path, line, message in found:
         print(f"{path}:{line}: {message}")
@@ -134,6 +137,11 @@ def tracked(root):
     listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
     listed = listed.stdout.split("\0")
     return sorted({path for path in listed if path and (root / path).is_file()})
+
+
+def reader(root):
+    """Gives the text of a file, and nothing if there is none."""
+    return lambda path: (root / path).read_text() if (root / path).is_file() else ""
 
 
 def check_path(root, path):

@@ -3,8 +3,10 @@
 """Each rule of check.py, caught on a made-up file; and code that is right, let through."""
 
 import unittest
+import unittest.mock
 
 import check
+import commands
 
 HEAD = "// SPDX-License-Identifier: Apache-2.0\n"
 
@@ -63,6 +65,27 @@ class Rules(unittest.TestCase):
                           ("net/README.md", 2, "there is no 'tests/gone.py'"),
                           ("net/README.md", 3, "there is no 'net/gone.h'")],
                          list(check.check_names("net/README.md", text, files)))
+
+    def test_commands_that_are_shown_are_run_by_a_test(self):
+        followed, done = {"Days": "tests/day.py"}, {"sf-node check": ("tests/x.py", 'tool("check"')}
+        files = {"tests/day.py": "examples('Days')", "tests/x.py": 'tool("check")'}
+        right = ("## Days\n\n    sf instance list\n    curl … /x\n\n## Nodes\n\n"
+                 "    $ sf-node check       # now\n    NAME  ADDRESS\n\nand `sf-node gone`\n")
+
+        def found(text, **other):
+            with unittest.mock.patch.multiple(commands, FOLLOWED=followed, DONE=done):
+                return [words for _, words in commands.check_commands(
+                    text, lambda path: {**files, **other}.get(path, ""))]
+
+        self.assertEqual([], found(right))
+        for words, wrong in (("no test runs 'sudo apt install x'", right + "    sudo apt install x\n"),
+                             ("no test runs 'A=b sf-node run'", right + "    A=b sf-node run\n"),
+                             ("'Days' shows no commands", right.replace("Days", "Nights")),
+                             ("'sf-node check' is not shown", right.replace("check", "checks ").replace(
+                                 "sf-node checks", "sf-node"))):
+            self.assertIn(words, "\n".join(found(wrong)))
+        self.assertIn("does not follow 'Days'", "\n".join(found(right, **{"tests/day.py": ""})))
+        self.assertIn("does not do 'sf-node check'", "\n".join(found(right, **{"tests/x.py": ""})))
 
     def test_a_page_makes_no_markup_of_strings(self):
         script = "// SPDX-License-Identifier: Apache-2.0\n"
