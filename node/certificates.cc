@@ -91,8 +91,8 @@ void Certificates::Report(bool fresh) {
 void Certificates::AddMetrics(Metrics& metrics) const {
   if (!speaks_tls()) return;
   metrics.Gauge(
-      "api_certificate_expires", "When the certificate of the API expires, in seconds since 1970.",
-      [this] {
+      "shakenfist_api_certificate_expiry_timestamp_seconds",
+      "When the certificate of the API expires, since 1970.", [this] {
         return std::chrono::duration<double>(server_.expires().time_since_epoch()).count();
       });
 }

@@ -244,7 +244,9 @@ void Cluster::Tick() {
                             .transport = transport_->counters(),
                             .rumours = gossip.rumours(),
                             .health_score = gossip.health_score(),
-                            .members = {}};
+                            .members = {},
+                            .role = role_->role(),
+                            .serving = role_->Serving()};
   for (const gossip::Member& member : gossip.members()) ++figures.members[member.said.state];
   figures_.Write(std::move(figures));
 }

@@ -39,6 +39,8 @@ struct ClusterFigures {
   std::size_t rumours = 0;
   int health_score = 0;
   std::map<gossip::MemberState, std::size_t> members;
+  gossip::Role role;
+  bool serving = false;  ///< the networks
 };
 
 /// This node among the others: gossips, says of itself what it is told, publishes what it sees of

@@ -19,6 +19,7 @@
 #include "node/base/uuid.h"
 #include "node/cluster_metrics.h"
 #include "node/daemon_settings.h"
+#include "node/host_metrics.h"
 #include "node/members.h"
 #include "node/picture_memory.h"
 #include "node/reconcile/lost_nodes.h"
@@ -105,12 +106,12 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
                {.join = std::bind_front(&reconcile::MeshKeeper::Join, &meshes_),
                 .leave = std::bind_front(&reconcile::MeshKeeper::Leave, &meshes_)},
                templates_, metrics_),
-      fetcher_(host_.self, *store_, cache_, shelf_, copier_),
+      fetcher_(host_.self, *store_, cache_, shelf_, copier_, metrics_),
       snapshot_taker_(host_, config.disk_reserve_gib * kGigabyte, *store_, hypervisor_, blobs_,
                       templates_, metrics_),
       agents_(workers_, *store_, blobs_, shelf_, ToAgentSettings(config)),
       reconciler_(loop_, workers_, *store_, hypervisor_, cache_, builder_, fetcher_,
-                  snapshot_taker_, host_, limits_,
+                  snapshot_taker_, host_, limits_, metrics_,
                   [this](const auto& desired, const auto& actual) { Report(desired, actual); }),
       copies_(loop_, workers_, *store_, shelf_, limits_.copies,
               std::bind_front(&Daemon::WakeNode, this), metrics_),
@@ -119,6 +120,7 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
           ToMeshSettings(config, secrets_.cluster_id),
           [this](auto vnis) { cluster_->SetMeshes(std::move(vnis)); }),
       services_(loop_, workers_, *store_, templates_, ToServicesSettings(config, secrets_),
+                metrics_,
                 [this](bool capable) {
                   cluster_->SetCapable(capable && !config_.node_mesh_nic.empty());
                 }),
@@ -149,6 +151,8 @@ Daemon::Daemon(const Config& config, StorageLock lock, std::unique_ptr<store::St
   certificates_->AddMetrics(metrics_);
   api::AddHttpMetrics(metrics_, server_.figures());
   store_->database.AddMetrics(metrics_);
+  rows_.AddMetrics(metrics_);
+  AddHostMetrics(metrics_, config_);
 }
 
 Result<void> Daemon::Register() {
@@ -214,7 +218,7 @@ Result<void> Daemon::JoinCluster() {
                                       fatal_ = what;
                                       loop_.Stop();
                                     }}));
-  AddClusterMetrics(metrics_, [this] { return cluster_->figures(); });
+  AddClusterMetrics(metrics_, host_.self, *cluster_);
   return {};
 }
 
@@ -358,18 +362,13 @@ void Daemon::WakeNode(const NodeId& node) {
 // What a pass has found is what this node says of itself.
 void Daemon::Report(const reconcile::Desired& desired, const reconcile::Actual& actual) {
   std::map<InstanceId, gossip::InstanceReport> instances;
-  gossip::Amounts used;
   for (const Instance& instance : desired.instances) {
     const auto domain = actual.domains.find(instance.uuid);
     instances[instance.uuid] = {
         std::string(ToString(instance.state)),
         domain == actual.domains.end() ? instance.power_state : domain->second.power_state};
-    const gossip::Amounts room = RoomOf(instance);
-    used.cpus += room.cpus;
-    used.memory_mb += room.memory_mb;
-    used.disk_gb += room.disk_gb;
   }
-  cluster_->SetInstances(std::move(instances), used);
+  cluster_->SetInstances(std::move(instances), RoomOf(desired.instances));
   std::set<std::uint32_t> images;
   for (const std::string& name : actual.cached) {
     if (images.size() < gossip::kMaxImages) images.insert(gossip::ImageMark(name));

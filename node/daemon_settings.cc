@@ -166,11 +166,18 @@ Result<compute::VirtType> ChooseVirtType(const Config& config) {
   return compute::VirtType::kQemu;
 }
 
-gossip::Amounts RoomOf(const Instance& instance) {
-  gossip::Amounts room = {instance.spec.cpus, instance.spec.memory_mb, DiskTotalGb(instance.spec)};
-  if (instance.state != InstanceState::kError || instance.lost_from) return room;
-  const bool has_disks = instance.power_state != "initial";
-  return {.disk_gb = has_disks ? room.disk_gb : 0};
+gossip::Amounts RoomOf(const std::vector<Instance>& instances) {
+  gossip::Amounts room;
+  for (const Instance& instance : instances) {
+    const bool in_error = instance.state == InstanceState::kError && !instance.lost_from;
+    if (!in_error) {
+      room.cpus += instance.spec.cpus;
+      room.memory_mb += instance.spec.memory_mb;
+    }
+    const bool has_disks = !in_error || instance.power_state != "initial";
+    if (has_disks) room.disk_gb += DiskTotalGb(instance.spec);
+  }
+  return room;
 }
 
 NodeRecord DescribeNode(const Config& config, const KeyRing& keys) {

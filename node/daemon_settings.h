@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "compute/domain_spec.h"
 #include "gossip/advert.h"
@@ -43,8 +44,8 @@ reconcile::ServicesSettings ToServicesSettings(const Config& config, const Clust
 Result<void> EnsureFloatingNetwork(const Config& config, store::Store& store);
 /// What the operator chose; for auto, KVM only if it has been seen to run a guest.
 Result<compute::VirtType> ChooseVirtType(const Config& config);
-/// What an instance takes of its node: see store/instance_store.h, which counts the rows alike.
-gossip::Amounts RoomOf(const Instance& instance);
+/// What instances take of their node: see store/instance_store.h, which counts the rows alike.
+gossip::Amounts RoomOf(const std::vector<Instance>& instances);
 /// This node as its row has it.
 NodeRecord DescribeNode(const Config& config, const KeyRing& keys);
 /// Under which address viewers find the screens of this node's instances.

@@ -61,19 +61,21 @@ Api::Api(store::Store& store, store::CurrentPicture& rows, LocalInstances& local
       snapshots_(store, instances_, options.wake),
       agent_operations_(store, instances_, options.wake),
       nodes_(store, options.cluster, options.wake),
-      router_(auth_, node_tokens_, rows) {
+      router_(auth_, node_tokens_, rows, metrics) {
   AddRoutes();
   description_ = DescribeApi(router_.routes());
-  const auto count = [&](const char* result, const std::atomic<std::uint64_t>& figure) {
-    metrics_.Gauge("logins", "How log-ins ended; refused: without a look at the key.",
-                   [&figure] { return static_cast<double>(figure); }, {{"result", result}});
+  const auto count = [&](const char* result, const Count& figure) {
+    metrics_.Counter("shakenfist_logins_total",
+                     "How log-ins ended; refused: without a look at the key.", figure,
+                     {{"result", result}});
   };
   count("good", auth_.figures().good);
   count("wrong", auth_.figures().wrong);
   count("refused", auth_.figures().refused);
   const auto busy = [&](const char* what, const Slots& slots) {
-    metrics_.Gauge("busy", "Calls that were answered 503, as so many of their kind were under way.",
-                   [&slots] { return static_cast<double>(slots.refused()); }, {{"what", what}});
+    metrics_.Counter("shakenfist_api_requests_busy_total",
+                     "Calls that were turned away, as so many of their kind were under way.",
+                     slots.refused(), {{"what", what}});
   };
   busy("uploads", uploads_.streams());
   busy("downloads", blobs_.streams());

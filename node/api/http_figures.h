@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-
 #include "node/base/metrics.h"
 
 namespace sf::api {
 
 /// What the HTTP front has counted since its start, and what it holds now.
 struct HttpFigures {
-  using Count = std::atomic<std::uint64_t>;
-
   Count taken = 0;        ///< connections
   Count connections = 0;  ///< now
   Count requests = 0;

@@ -74,6 +74,15 @@ Result<std::vector<std::string>> SplitPath(std::string_view path) {
   return segments;
 }
 
+Router::Router(Auth& auth, NodeTokens& node_tokens, store::CurrentPicture& rows, Metrics& metrics)
+    : auth_(auth), node_tokens_(node_tokens), rows_(rows) {
+  metrics.Counter("shakenfist_api_requests_total",
+                  "Calls, by the route that fits; one that is passed on counts at both nodes.",
+                  answers_);
+  metrics.Histogram("shakenfist_api_request_seconds",
+                    "Time that each call took, until its answer began to be sent.", took_);
+}
+
 void Router::Add(std::string_view method, std::string_view pattern, Access access,
                  Handler handler) {
   entries_.push_back({{std::string(method), std::string(pattern), access},
@@ -94,9 +103,26 @@ std::vector<Route> Router::routes() const {
 }
 
 Response Router::Handle(const Request& request) const {
-  Result<Response> response = Dispatch(request);
-  if (response) return *std::move(response);  // Some are megabytes.
-  const Error& error = response.error();
+  const auto begun = std::chrono::steady_clock::now();
+  const Entry* entry = nullptr;
+  Result<Response> result = Dispatch(request, entry);
+  Response response = result ? *std::move(result)  // Some are megabytes.
+                             : Refuse(request, result.error());
+  NoteAnswer(entry, request, response.status, std::chrono::steady_clock::now() - begun);
+  return response;
+}
+
+// What labels say is of the table: what strangers send would be a series for each of them.
+void Router::NoteAnswer(const Entry* entry, const Request& request, int status,
+                        std::chrono::nanoseconds took) const {
+  const std::string route = entry == nullptr ? "unknown" : entry->route.pattern;
+  const bool fits = entry != nullptr && entry->route.method == request.method;
+  const std::string method = fits ? request.method : "other";
+  ++answers_[{{"method", method}, {"route", route}, {"status", std::to_string(status)}}];
+  took_[{{"method", method}, {"route", route}}].Observe(took);
+}
+
+Response Router::Refuse(const Request& request, const Error& error) {
   const int status = ToStatus(error.code);
   if (status == 500) {
     log::Error("request failed method={} path={} error={}", request.method, request.path,
@@ -108,13 +134,13 @@ Response Router::Handle(const Request& request) const {
   return failure;
 }
 
-Result<Response> Router::Dispatch(const Request& request) const {
+Result<Response> Router::Dispatch(const Request& request, const Entry*& entry) const {
   const std::vector<std::string> path = TRY(SplitPath(request.path));
-  bool known_path = false;
-  for (const auto& [route, segments, handler, raw] : entries_) {
+  for (const Entry& each : entries_) {
+    const auto& [route, segments, handler, raw] = each;
     auto names = Match(segments, path);
     if (!names) continue;
-    known_path = true;
+    entry = &each;
     if (route.method != request.method) continue;
     // Who asks is settled before what they sent is looked at.
     Caller caller = TRY(Admit(route.access, request));
@@ -130,7 +156,7 @@ Result<Response> Router::Dispatch(const Request& request) const {
     rows_.NoteChange();  // Also after a failure: a part of it may have been done.
     return response;
   }
-  if (known_path) {
+  if (entry != nullptr) {
     return ErrorResponse(405, fmt::format("{} is not possible here", request.method));
   }
   return Fail(Code::kNotFound, "path not found");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,6 +11,7 @@
 #include "node/api/auth.h"
 #include "node/api/http_message.h"
 #include "node/api/node_token.h"
+#include "node/base/metrics.h"
 #include "node/base/result.h"
 #include "node/store/current_picture.h"
 
@@ -43,8 +45,7 @@ class Router {
  public:
   using Handler = std::function<Result<Response>(const Call&)>;
 
-  Router(Auth& auth, NodeTokens& node_tokens, store::CurrentPicture& rows)
-      : auth_(auth), node_tokens_(node_tokens), rows_(rows) {}
+  Router(Auth& auth, NodeTokens& node_tokens, store::CurrentPicture& rows, Metrics& metrics);
 
   void Add(std::string_view method, std::string_view pattern, Access access, Handler handler);
   /// Likewise, for a body that is bytes and no JSON: the handler takes it from the request, where
@@ -65,13 +66,19 @@ class Router {
     bool raw = false;
   };
 
-  Result<Response> Dispatch(const Request& request) const;
+  /// `entry` becomes one whose path fits, and its method if any does.
+  Result<Response> Dispatch(const Request& request, const Entry*& entry) const;
+  static Response Refuse(const Request& request, const Error& error);
+  void NoteAnswer(const Entry* entry, const Request& request, int status,
+                  std::chrono::nanoseconds took) const;
   Result<Caller> Admit(Access access, const Request& request) const;
 
   Auth& auth_;
   NodeTokens& node_tokens_;
   store::CurrentPicture& rows_;
   std::vector<Entry> entries_;
+  mutable ByLabels<Count> answers_;
+  mutable ByLabels<Durations> took_;
 };
 
 /// 200 with `body` as JSON.

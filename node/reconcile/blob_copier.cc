@@ -12,18 +12,17 @@
 namespace sf::reconcile {
 
 BlobCopier::BlobCopier(BlobPeers peers, Metrics& metrics) : peers_(std::move(peers)) {
-  const auto add = [&](const std::atomic<std::uint64_t>& figure, const char* name, const char* help,
-                       const std::map<std::string, std::string>& labels = {}) {
-    metrics.Gauge(
-        name, help, [&figure] { return static_cast<double>(figure); }, labels);
+  metrics.Counter("shakenfist_blob_copies_total", "Files of blobs copied from other nodes.",
+                  copies_);
+  metrics.Counter("shakenfist_blob_copy_bytes_total", "Bytes of blobs that other nodes sent.",
+                  bytes_);
+  const auto failures = [&](const Count& count, const char* reason) {
+    metrics.Counter("shakenfist_blob_copy_failures_total",
+                    "Attempts to copy a file of a blob that failed.", count, {{"reason", reason}});
   };
-  add(copies_, "blob_copies", "Files of blobs copied from other nodes since the start.");
-  add(bytes_, "blob_copy_bytes", "Bytes of blobs that other nodes sent since the start.");
-  constexpr char kFailures[] = "blob_copy_failures";
-  constexpr char kHelp[] = "Attempts to copy a file of a blob that failed, since the start.";
-  add(busy_, kFailures, kHelp, {{"reason", "busy"}});
-  add(broken_, kFailures, kHelp, {{"reason", "broken"}});
-  add(corrupt_, kFailures, kHelp, {{"reason", "corrupt"}});
+  failures(busy_, "busy");
+  failures(broken_, "broken");
+  failures(corrupt_, "corrupt");
 }
 
 std::vector<BlobLocation> BlobCopier::Reachable(std::vector<BlobLocation> holders) const {

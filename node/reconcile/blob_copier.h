@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -53,11 +52,11 @@ class BlobCopier {
                         const std::stop_token& stop);
 
   const BlobPeers peers_;
-  std::atomic<std::uint64_t> copies_ = 0;
-  std::atomic<std::uint64_t> bytes_ = 0;
-  std::atomic<std::uint64_t> busy_ = 0;
-  std::atomic<std::uint64_t> broken_ = 0;
-  std::atomic<std::uint64_t> corrupt_ = 0;
+  Count copies_ = 0;
+  Count bytes_ = 0;
+  Count busy_ = 0;
+  Count broken_ = 0;
+  Count corrupt_ = 0;
 };
 
 }  // namespace sf::reconcile

@@ -21,15 +21,14 @@ CopyKeeper::CopyKeeper(EventLoop& loop, WorkerPool& workers, store::Store& store
       shelf_(shelf),
       most_copies_(most_copies),
       wake_other_(std::move(wake_other)) {
-  const auto add = [&](const char* name, const char* help, const std::atomic<std::size_t>& figure) {
-    metrics.Gauge(name, help, [&figure] { return static_cast<double>(figure); });
-  };
-  add("blob_copies_under_way", "Stored blobs that this node copies just now.", under_way_);
-  add("blobs_with_too_few_copies",
+  metrics.Gauge("shakenfist_blob_copies_under_way", "Stored blobs that this node copies just now.",
+                under_way_);
+  metrics.Gauge(
+      "shakenfist_blobs_with_too_few_copies",
       "Stored blobs of the cluster of which fewer nodes have a copy than should and could.",
       too_few_);
-  add("blobs_out_of_reach", "Stored blobs of the cluster that no node has which answers.",
-      out_of_reach_);
+  metrics.Gauge("shakenfist_blobs_out_of_reach",
+                "Stored blobs of the cluster that no node has which answers.", out_of_reach_);
 }
 
 void CopyKeeper::Tick() {

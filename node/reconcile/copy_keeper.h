@@ -72,9 +72,9 @@ class CopyKeeper {
   std::stop_source stop_;
 
   // Of the last look, for the metrics.
-  std::atomic<std::size_t> under_way_ = 0;
-  std::atomic<std::size_t> too_few_ = 0;
-  std::atomic<std::size_t> out_of_reach_ = 0;
+  Count under_way_ = 0;
+  Count too_few_ = 0;
+  Count out_of_reach_ = 0;
 };
 
 }  // namespace sf::reconcile

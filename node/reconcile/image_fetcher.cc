@@ -83,6 +83,30 @@ class ImageFetcher::ProgressReport {
   int count_ = 0;
 };
 
+ImageFetcher::ImageFetcher(NodeId self, store::Store& store, images::ImageCache& cache,
+                           BlobShelf& shelf, BlobCopier& copier, Metrics& metrics)
+    : self_(std::move(self)), store_(store), cache_(cache), shelf_(shelf), copier_(copier) {
+  const auto asked = [&](const Count& count, const char* result) {
+    metrics.Counter("shakenfist_image_requests_total",
+                    "What asking the source of an image came to; stale: it was away, and the copy "
+                    "here had to do.",
+                    count, {{"result", result}});
+  };
+  asked(fetched_, "fetched");
+  asked(confirmed_, "confirmed");
+  asked(stale_, "stale");
+  asked(failed_, "failed");
+  metrics.Counter("shakenfist_image_fetched_bytes_total", "Bytes of images had from their sources.",
+                  fetched_bytes_);
+  metrics.Gauge("shakenfist_image_cache_images", "Images in the cache of this node.",
+                [this] { return static_cast<double>(cache_.Held().size()); });
+  metrics.Gauge("shakenfist_image_cache_bytes", "What their files take up.", [this] {
+    std::uint64_t bytes = 0;
+    for (const images::ImageRecord& image : cache_.Held()) bytes += image.file_bytes;
+    return static_cast<double>(bytes);
+  });
+}
+
 Result<void> ImageFetcher::Fetch(const std::string& url, const std::stop_token& stop) {
   const auto source = images::ParseImageSource(url);
   if (!source) return store_.artifacts.RecordFailure(url, source.error().message);
@@ -100,13 +124,18 @@ Result<void> ImageFetcher::Fetch(const std::string& url, const std::stop_token& 
   const auto image = cache_.Fetch(*source, std::ref(report), stop);
   if (stop.stop_requested()) return Fail(Code::kUnavailable, "the fetch of {} was stopped", url);
   if (!image) {
+    ++failed_;
     log::Warn("image not fetched url={} error={}", url, image.error().message);
     // The artifact first: a crash in between leaves instances that wait, and the next pass fetches
     // and fails again for them.
     TRY(store_.artifacts.RecordFailure(url, image.error().message));
     return store_.instances.FailWaitingFor(self_, url, image.error().message);
   }
-  if (image->fresh) log::Info("image fetched url={} bytes={}", url, image->fetched_bytes);
+  ++(image->fresh ? fetched_ : image->stale_reason.empty() ? confirmed_ : stale_);
+  if (image->fresh) {
+    fetched_bytes_ += image->fetched_bytes;
+    log::Info("image fetched url={} bytes={}", url, image->fetched_bytes);
+  }
   TRY(Record(url, *image, report));
   // Where it is has been recorded: whoever reads this next finds it there.
   return Tell(source->url);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "images/image_cache.h"
+#include "node/base/metrics.h"
 #include "node/reconcile/blob_copier.h"
 #include "node/reconcile/blob_shelf.h"
 #include "node/store/store.h"
@@ -23,8 +24,7 @@ namespace sf::reconcile {
 class ImageFetcher {
  public:
   ImageFetcher(NodeId self, store::Store& store, images::ImageCache& cache, BlobShelf& shelf,
-               BlobCopier& copier)
-      : self_(std::move(self)), store_(store), cache_(cache), shelf_(shelf), copier_(copier) {}
+               BlobCopier& copier, Metrics& metrics);
 
   /// An Error means that the database could not be told, or that the fetch was stopped; kNotReady,
   /// that other nodes are at it, and it is to be tried again.
@@ -60,6 +60,13 @@ class ImageFetcher {
   images::ImageCache& cache_;
   BlobShelf& shelf_;
   BlobCopier& copier_;
+
+  // What asking sources came to.
+  Count fetched_ = 0;
+  Count fetched_bytes_ = 0;
+  Count confirmed_ = 0;  ///< the copy here was good still
+  Count stale_ = 0;      ///< it had to do, as the source was away
+  Count failed_ = 0;
 };
 
 }  // namespace sf::reconcile

@@ -47,7 +47,7 @@ std::set<IpAddress> Resolve(const std::string& host) {
 
 NetworkServices::NetworkServices(EventLoop& loop, WorkerPool& workers, store::Store& store,
                                  const Templates& templates, ServicesSettings settings,
-                                 OnCapable on_capable)
+                                 Metrics& metrics, OnCapable on_capable)
     : loop_(loop),
       workers_(workers),
       store_(store),
@@ -56,7 +56,16 @@ NetworkServices::NetworkServices(EventLoop& loop, WorkerPool& workers, store::St
       on_capable_(std::move(on_capable)),
       mesh_(settings_.mesh),
       docker_(settings_.docker_socket, settings_.mesh.cluster_id),
-      folder_(settings_.folder) {}
+      folder_(settings_.folder) {
+  metrics.Gauge("shakenfist_network_services_networks", "Networks that this node serves.",
+                networks_served_);
+  metrics.Gauge("shakenfist_network_services_failed_networks",
+                "Networks that this node is to serve and cannot.", networks_failed_);
+  metrics.Gauge("shakenfist_dhcp_hosts", "Guests for whom this node has an address by DHCP.",
+                dhcp_hosts_);
+  metrics.Counter("shakenfist_dnsmasq_restarts_total",
+                  "Times that a dnsmasq of this node had to be started again.", dnsmasq_restarts_);
+}
 
 void NetworkServices::Wake() {
   loop_.Post([this] {
@@ -92,6 +101,7 @@ void NetworkServices::Begin() {
     loop_.Post([this, capable = passed.has_value()] { on_capable_(capable); });
     if (passed && duty.serving) passed = Serve(duty.term);
     if (passed && !duty.serving && !duty.unsure) passed = StopServing();
+    NoteStatus(duty.serving);
     loop_.Post([this, passed] { OnPassed(passed); });
   });
 }
@@ -152,6 +162,21 @@ Result<void> NetworkServices::Serve(std::uint64_t term) {
   return {};
 }
 
+// A container that is made anew begins to count anew.
+void NetworkServices::NoteStatus(bool serving) {
+  const auto found = serving ? folder_.ReadStatus() : net::ServicesStatus();
+  const net::ServicesStatus status = found && found->serving ? *found : net::ServicesStatus();
+  networks_served_ = status.networks.size();
+  networks_failed_ = status.errors.size();
+  if (!serving) dhcp_hosts_ = 0;
+  std::map<NetworkId, int> before = std::exchange(dnsmasq_starts_, {});
+  for (const auto& [network, now] : status.networks) {
+    const int known = before.try_emplace(network, 1).first->second;
+    if (now.starts > known) dnsmasq_restarts_ += static_cast<std::uint64_t>(now.starts - known);
+    dnsmasq_starts_[network] = now.starts;
+  }
+}
+
 // A name that cannot be looked up now leads to where it led before.
 net::Shield NetworkServices::ShieldOf(const std::vector<NodeRecord>& nodes) {
   net::Shield shield;
@@ -198,6 +223,9 @@ Result<NetworkServices::Wish> NetworkServices::Wanted() {
     if (guest.floating.empty()) continue;
     network->second.floating.push_back({TRY(IpAddress::Parse(guest.floating)), address});
   }
+  std::size_t hosts = 0;
+  for (const auto& [uuid, network] : wanted) hosts += network.dhcp ? network.hosts.size() : 0;
+  dhcp_hosts_ = hosts;
   Wish wish;
   wish.egress = TRY(net::DescribeEgress(netlink, settings_.egress_nic, floating));
   wish.shield = ShieldOf(TRY(store_.nodes.List()));

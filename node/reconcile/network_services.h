@@ -15,6 +15,7 @@
 #include "net/services_folder.h"
 #include "net/vxlan_mesh.h"
 #include "node/base/event_loop.h"
+#include "node/base/metrics.h"
 #include "node/base/worker_pool.h"
 #include "node/store/store.h"
 #include "templates/render.h"
@@ -53,7 +54,8 @@ class NetworkServices {
   using OnCapable = std::function<void(bool)>;
 
   NetworkServices(EventLoop& loop, WorkerPool& workers, store::Store& store,
-                  const Templates& templates, ServicesSettings settings, OnCapable on_capable);
+                  const Templates& templates, ServicesSettings settings, Metrics& metrics,
+                  OnCapable on_capable);
 
   /// What ping(8) says of `address`, asked from within `network`. kNotReady when this node does not
   /// serve it. Thread: HTTP (blocks, as a rule for three seconds at most).
@@ -73,6 +75,7 @@ class NetworkServices {
   Result<void> Serve(std::uint64_t term);  // worker
   Result<void> Prepare();                  // worker
   Result<void> StopServing();              // worker
+  void NoteStatus(bool serving);           // worker
   struct Wish {
     net::WantedEgress egress;
     net::Shield shield;
@@ -93,6 +96,14 @@ class NetworkServices {
   bool has_image_ = false;  ///< it was there when last looked at
   net::ServicesFolder folder_;
   std::map<std::string, std::set<IpAddress>> database_addresses_;  ///< last known; of these jobs
+
+  std::map<NetworkId, int> dnsmasq_starts_;  ///< last known; likewise
+
+  // As of the last pass, for the metrics.
+  Count networks_served_ = 0;
+  Count networks_failed_ = 0;
+  Count dhcp_hosts_ = 0;
+  Count dnsmasq_restarts_ = 0;
 
   Duty duty_;
   bool running_ = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/reconcile/reconciler.h"
 
+#include <chrono>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -12,6 +13,8 @@
 
 namespace sf::reconcile {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr int kPeriodTicks = 10;
 
@@ -57,6 +60,37 @@ std::set<std::string> BlobsNeededFor(const Instance& instance) {
 
 }  // namespace
 
+Reconciler::Reconciler(EventLoop& loop, WorkerPool& workers, store::Store& store,
+                       compute::Hypervisor& hypervisor, images::ImageCache& cache,
+                       InstanceBuilder& builder, ImageFetcher& fetcher,
+                       SnapshotTaker& snapshot_taker, HostSettings settings, JobLimits limits,
+                       Metrics& metrics, Report report)
+    : loop_(loop),
+      workers_(workers),
+      store_(store),
+      hypervisor_(hypervisor),
+      cache_(cache),
+      builder_(builder),
+      fetcher_(fetcher),
+      snapshot_taker_(snapshot_taker),
+      settings_(std::move(settings)),
+      limits_(limits),
+      report_(std::move(report)) {
+  constexpr char kPasses[] = "shakenfist_reconcile_passes_total";
+  constexpr char kHelp[] =
+      "Comparisons of what there is with what should be; failed: not all of it could be read.";
+  metrics.Counter(kPasses, kHelp, passes_, {{"result", "planned"}});
+  metrics.Counter(kPasses, kHelp, passes_failed_, {{"result", "failed"}});
+  metrics.Histogram("shakenfist_reconcile_pass_seconds", "Time that each of them took.",
+                    passes_took_);
+  metrics.Counter("shakenfist_reconcile_actions_total",
+                  "What was done to close the difference, by how it ended; early and failed are "
+                  "tried again.",
+                  actions_);
+  metrics.Histogram("shakenfist_reconcile_action_seconds", "Time that each action took.",
+                    actions_took_);
+}
+
 void Reconciler::Wake() {
   loop_.Post([this] { Begin(); });
 }
@@ -79,7 +113,11 @@ void Reconciler::Begin() {
   again_ = retry_ = false;
   ticks_ = 0;
   gathering_ = workers_.Submit("reconcile", [this] {
-    loop_.Post([this, picture = Gather()]() mutable { OnGathered(std::move(picture)); });
+    const auto begun = Clock::now();
+    Result<Picture> picture = Gather();
+    passes_took_.Observe(Clock::now() - begun);
+    ++(picture ? passes_ : passes_failed_);
+    loop_.Post([this, picture = std::move(picture)]() mutable { OnGathered(std::move(picture)); });
   });
   retry_ = !gathering_;
 }
@@ -131,46 +169,46 @@ void Reconciler::OnGathered(Result<Picture> picture) {
 void Reconciler::Dispatch(const Action& action) {
   std::visit(Overloaded{
                  [this](const FetchImage& fetch) {
-                   Submit(fetches_, limits_.fetches, "image " + fetch.url, [this, url = fetch.url] {
-                     return fetcher_.Fetch(url, stop_.get_token());
-                   });
+                   Submit(
+                       "fetch", fetches_, limits_.fetches, "image " + fetch.url,
+                       [this, url = fetch.url] { return fetcher_.Fetch(url, stop_.get_token()); });
                  },
                  [this](const BuildInstance& build) {
-                   Submit(builds_, limits_.builds, build.id.value,
+                   Submit("build", builds_, limits_.builds, build.id.value,
                           [this, id = build.id] { return builder_.Build(id); });
                  },
                  [this](const StartInstance& start) {
-                   Submit(builds_, limits_.builds, start.id.value,
+                   Submit("start", builds_, limits_.builds, start.id.value,
                           [this, id = start.id] { return builder_.Restart(id); });
                  },
                  [this](const PlugInterfaces& plug) {
-                   Submit(builds_, limits_.builds, plug.id.value,
+                   Submit("plug", builds_, limits_.builds, plug.id.value,
                           [this, id = plug.id] { return builder_.Plug(id); });
                  },
                  [this](const RemoveInstance& remove) {
-                   Submit(removals_, limits_.removals, remove.id.value,
+                   Submit("remove", removals_, limits_.removals, remove.id.value,
                           [this, remove] { return builder_.Remove(remove.id, remove.has_row); });
                  },
                  [this](const StopInstance& stop) {
-                   Submit(removals_, limits_.removals, stop.id.value,
+                   Submit("stop", removals_, limits_.removals, stop.id.value,
                           [this, id = stop.id] { return builder_.Stop(id); });
                  },
                  [this](const RecordPower& power) {
-                   Submit(removals_, limits_.removals, power.id.value,
+                   Submit("record_power", removals_, limits_.removals, power.id.value,
                           [this, id = power.id] { return builder_.RecordPower(id); });
                  },
                  [this](const TakeSnapshots& take) {
                    // One that is off must stay so while it is copied; one that runs may do as it
                    // likes, and a copy of what is deleted fails.
                    Submit(
-                       snapshots_, limits_.snapshots, "snapshot " + take.id.value,
+                       "snapshot", snapshots_, limits_.snapshots, "snapshot " + take.id.value,
                        [this, take] {
                          return snapshot_taker_.Take(take.id, take.running, stop_.get_token());
                        },
                        take.running ? "" : take.id.value);
                  },
                  [this](const TakeBackInstance& back) {
-                   Submit(removals_, limits_.removals, back.id.value,
+                   Submit("take_back", removals_, limits_.removals, back.id.value,
                           [this, id = back.id] { return store_.nodes.TakeBack(id); });
                  },
              },
@@ -183,18 +221,28 @@ bool Reconciler::InFlight(const std::string& key) const {
 }
 
 // An action that finds no room now is planned again when a job ends, as each end begins a pass.
-void Reconciler::Submit(std::set<std::string>& kind, std::size_t limit, const std::string& key,
-                        std::function<Result<void>()> job, const std::string& alone_with) {
+void Reconciler::Submit(const char* name, std::set<std::string>& kind, std::size_t limit,
+                        const std::string& key, std::function<Result<void>()> job,
+                        const std::string& alone_with) {
   if (kind.size() >= limit || InFlight(key)) return;
   const std::string& pool_key = alone_with.empty() ? key : alone_with;
-  const bool taken = workers_.Submit(pool_key, [this, &kind, key, job = std::move(job)] {
-    loop_.Post([this, &kind, key, result = job()] { OnFinished(kind, key, result); });
+  const bool taken = workers_.Submit(pool_key, [this, name, &kind, key, job = std::move(job)] {
+    loop_.Post([this, &kind, key, result = Do(name, job)] { OnFinished(kind, key, result); });
   });
   if (taken) {
     kind.insert(key);
   } else {
     retry_ = true;
   }
+}
+
+Result<void> Reconciler::Do(const char* name, const std::function<Result<void>()>& job) {
+  const auto begun = Clock::now();
+  Result<void> done = job();
+  actions_took_[{{"action", name}}].Observe(Clock::now() - begun);
+  const bool early = !done && done.error().code == Code::kNotReady;
+  ++actions_[{{"action", name}, {"result", done ? "done" : early ? "early" : "failed"}}];
+  return done;
 }
 
 void Reconciler::OnFinished(std::set<std::string>& kind, const std::string& key,

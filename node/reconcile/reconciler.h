@@ -10,6 +10,7 @@
 #include "compute/hypervisor.h"
 #include "images/image_cache.h"
 #include "node/base/event_loop.h"
+#include "node/base/metrics.h"
 #include "node/base/worker_pool.h"
 #include "node/reconcile/image_fetcher.h"
 #include "node/reconcile/instance_builder.h"
@@ -48,18 +49,7 @@ class Reconciler {
   Reconciler(EventLoop& loop, WorkerPool& workers, store::Store& store,
              compute::Hypervisor& hypervisor, images::ImageCache& cache, InstanceBuilder& builder,
              ImageFetcher& fetcher, SnapshotTaker& snapshot_taker, HostSettings settings,
-             JobLimits limits, Report report)
-      : loop_(loop),
-        workers_(workers),
-        store_(store),
-        hypervisor_(hypervisor),
-        cache_(cache),
-        builder_(builder),
-        fetcher_(fetcher),
-        snapshot_taker_(snapshot_taker),
-        settings_(std::move(settings)),
-        limits_(limits),
-        report_(std::move(report)) {}
+             JobLimits limits, Metrics& metrics, Report report);
 
   /// Something may have changed. Thread: any.
   void Wake();
@@ -78,9 +68,13 @@ class Reconciler {
   Result<Picture> Gather() const;  // worker
   void OnGathered(Result<Picture> picture);
   void Dispatch(const Action& action);
-  /// `alone_with`: the object whose other jobs have to wait, if it is not the key.
-  void Submit(std::set<std::string>& kind, std::size_t limit, const std::string& key,
-              std::function<Result<void>()> job, const std::string& alone_with = {});
+  /// `name`: of the action, for the metrics. `alone_with`: the object whose other jobs have to
+  /// wait, if it is not the key.
+  void Submit(const char* name, std::set<std::string>& kind, std::size_t limit,
+              const std::string& key, std::function<Result<void>()> job,
+              const std::string& alone_with = {});
+  /// Does the job, and counts it.
+  Result<void> Do(const char* name, const std::function<Result<void>()>& job);  // worker
   void OnFinished(std::set<std::string>& kind, const std::string& key, const Result<void>& result);
   bool InFlight(const std::string& key) const;
 
@@ -103,6 +97,12 @@ class Reconciler {
   int ticks_ = 0;                                                  ///< since the last pass
   std::set<std::string> builds_, removals_, fetches_, snapshots_;  ///< keys of the jobs that run
   std::stop_source stop_;
+
+  Durations passes_took_;
+  Count passes_ = 0;         ///< that made a plan
+  Count passes_failed_ = 0;  ///< that could not know all that there is, or should be
+  ByLabels<Durations> actions_took_;
+  ByLabels<Count> actions_;
 };
 
 }  // namespace sf::reconcile

@@ -35,7 +35,7 @@ class Steps {
 
   void Took(const char* step, std::chrono::steady_clock::duration duration) {
     const std::chrono::duration<double> seconds = duration;
-    metrics_.ObserveStep(operation_, step, seconds.count());
+    metrics_.ObserveStep(operation_, step, duration);
     milliseconds_[step] = seconds.count() * 1000;
   }
 

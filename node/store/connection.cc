@@ -75,18 +75,25 @@ struct Session::Connection::Prepared {
 };
 
 template <class T>
-Result<T> Session::Connection::Guarded(const std::function<T()>& body) {
+Result<T> Session::Connection::Guarded(Durations& took, const std::function<T()>& body) {
+  const Stopwatch watch(took);
   try {
-    ++counters_.statements;
     return body();
   } catch (const sql::SQLException& e) {
-    last_failure = Classify(e.getErrorCode());
+    Note(Classify(e.getErrorCode()));
     if (last_failure == Failure::kServerGone) Close();
     return tl::unexpected(ToError(e));
   } catch (const std::exception& e) {
     last_failure = Failure::kOther;
     return Fail(Code::kInternal, "database error: {}", e.what());
   }
+}
+
+void Session::Connection::Note(Failure failure) {
+  last_failure = failure;
+  if (failure == Failure::kDeadlock) ++counters_.deadlocks;
+  if (failure == Failure::kServerGone) ++counters_.gone;
+  if (failure == Failure::kFull) ++counters_.full;
 }
 
 Session::Connection::Connection(Counters& counters) : counters_(counters) {
@@ -121,7 +128,7 @@ Result<void> Session::Connection::Open(const DatabaseOptions::Host& host,
   map["OPT_WRITE_TIMEOUT"] = seconds(most);
   map["OPT_CHARSET_NAME"] = sql::SQLString("utf8mb4");
   map["OPT_SET_CHARSET_NAME"] = sql::SQLString("utf8mb4");
-  TRY(Guarded<bool>([&] {
+  TRY(Guarded<bool>(counters_.connects, [&] {
     connection_.reset(get_driver_instance()->connect(map));
     return true;
   }));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <list>
@@ -10,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "node/base/metrics.h"
 #include "node/store/database.h"
 
 namespace sql {
@@ -26,8 +26,12 @@ enum class Failure { kNone, kDeadlock, kServerGone, kFull, kOther };
 class Session::Connection {
  public:
   struct Counters {
-    std::atomic<std::int64_t> statements = 0;
-    std::atomic<std::int64_t> commits = 0;
+    Durations statements;  ///< failed ones, too
+    Durations connects;
+    Count commits = 0;
+    Count deadlocks = 0;  ///< and locks that were not to be had in time
+    Count gone = 0;       ///< statements, and attempts to connect, that found no server
+    Count full = 0;       ///< statements for which it had no room
   };
 
   explicit Connection(Counters& counters);
@@ -64,7 +68,12 @@ class Session::Connection {
   static void Bind(sql::PreparedStatement& statement, const std::vector<Parameter>& values);
 
   template <class T>
-  Result<T> Guarded(const std::function<T()>& body);
+  Result<T> Guarded(const std::function<T()>& body) {
+    return Guarded(counters_.statements, body);
+  }
+  template <class T>
+  Result<T> Guarded(Durations& took, const std::function<T()>& body);
+  void Note(Failure failure);
 
   Counters& counters_;
   bool in_transaction_ = false;

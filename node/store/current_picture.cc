@@ -38,6 +38,14 @@ void CurrentPicture::Tick() {
   if (!reading_) Begin();
 }
 
+void CurrentPicture::AddMetrics(Metrics& metrics) const {
+  metrics.Gauge("shakenfist_database_up", "Whether the database answered when it was last asked.",
+                [this] {
+                  const std::lock_guard lock(mutex_);
+                  return away_ ? 0 : 1;
+                });
+}
+
 void CurrentPicture::Begin() {
   const Clock::time_point now = Clock::now();
   if (worker_.Submit("picture", [this, now] { ReadAnew(now); })) reading_ = now;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "node/base/metrics.h"
 #include "node/base/worker_pool.h"
 #include "node/store/picture.h"
 #include "node/store/picture_reader.h"
@@ -42,6 +43,7 @@ class CurrentPicture {
   void NoteChange();
   /// Once a second.
   void Tick();
+  void AddMetrics(Metrics& metrics) const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -49,8 +51,8 @@ class CurrentPicture {
   void Begin();                      // needs mutex_
   void ReadAnew(Clock::time_point);  // worker
 
-  PictureReader reader_;  // of the worker
-  std::mutex mutex_;      // guards all below
+  PictureReader reader_;      // of the worker
+  mutable std::mutex mutex_;  // guards all below
   std::condition_variable done_;
   std::shared_ptr<const Picture> picture_;
   Clock::time_point as_of_;                   ///< when its reading began

@@ -65,7 +65,11 @@ struct Database::Pool {
   /// Waits until `deadline`; nullptr when all connections stayed busy.
   Session::Connection* Borrow(Clock::time_point deadline) {
     std::unique_lock lock(mutex);
-    if (!returned.wait_until(lock, deadline, [this] { return !idle.empty(); })) return nullptr;
+    if (idle.empty()) ++waits;
+    if (!returned.wait_until(lock, deadline, [this] { return !idle.empty(); })) {
+      ++timeouts;
+      return nullptr;
+    }
     // The most recently used one: it is the likeliest to be open, and the rest can stay closed.
     Session::Connection* connection = idle.back();
     idle.pop_back();
@@ -105,6 +109,10 @@ struct Database::Pool {
     if (before == which) return false;
     log::Warn("the database is used on another host host={} before={}", Name(which), Name(before));
     return true;
+  }
+  std::size_t InUse() const {
+    const std::lock_guard lock(mutex);
+    return all.size() - idle.size();
   }
   std::string Name(std::size_t which) const {
     const DatabaseOptions::Host& named = options.hosts.at(which);
@@ -146,7 +154,9 @@ struct Database::Pool {
   Clock::time_point chosen_at;        // It and the checks are ChooseHost()'s.
   std::atomic<std::size_t> host = 0;  ///< in use
   std::atomic<int> generation = 0;
-  std::mutex mutex;  // guards idle
+  Count waits = 0;           ///< for a connection
+  Count timeouts = 0;        ///< of these
+  mutable std::mutex mutex;  // guards idle
   std::condition_variable returned;
   std::deque<Session::Connection*> idle;
 };
@@ -166,16 +176,40 @@ void Database::ChooseHost() {
   pool_->chosen_at = Clock::now();
 }
 std::size_t Database::host() const { return pool_->host; }
-std::int64_t Database::statements() const { return pool_->counters.statements; }
+std::int64_t Database::statements() const {
+  return static_cast<std::int64_t>(pool_->counters.statements.count());
+}
 
 void Database::AddMetrics(Metrics& metrics) const {
   const Pool& pool = *pool_;
-  metrics.Gauge("database_statements", "Statements sent to the database since the start.",
-                [&pool] { return static_cast<double>(pool.counters.statements); });
-  metrics.Gauge("database_commits", "Changes committed by the database since the start.",
-                [&pool] { return static_cast<double>(pool.counters.commits); });
+  metrics.Histogram("shakenfist_database_statement_seconds",
+                    "Time that each statement took, with the way to the database and back.",
+                    pool.counters.statements);
+  metrics.Histogram("shakenfist_database_connect_seconds",
+                    "Time that each attempt to connect to the database took.",
+                    pool.counters.connects);
+  metrics.Counter("shakenfist_database_commits_total", "Changes committed by the database.",
+                  pool.counters.commits);
+  const auto failures = [&](const Count& count, const char* reason) {
+    metrics.Counter("shakenfist_database_failures_total",
+                    "Statements, and attempts to connect, that the database failed; those that met "
+                    "a deadlock, as a rule, are made again.",
+                    count, {{"reason", reason}});
+  };
+  failures(pool.counters.deadlocks, "deadlock");
+  failures(pool.counters.gone, "gone");
+  failures(pool.counters.full, "full");
+  metrics.Gauge("shakenfist_database_connections_in_use", "Connections that somebody uses now.",
+                [&pool] { return static_cast<double>(pool.InUse()); });
+  metrics.Gauge("shakenfist_database_connections_limit", "Connections that there may be.",
+                [&pool] { return static_cast<double>(pool.options.connections); });
+  metrics.Counter("shakenfist_database_connection_waits_total",
+                  "Calls that had to wait for a connection, as all were in use.", pool.waits);
+  metrics.Counter("shakenfist_database_connection_timeouts_total",
+                  "Those of them that waited in vain.", pool.timeouts);
   for (std::size_t i = 0; i < pool.options.hosts.size(); ++i) {
-    metrics.Gauge("database_host_in_use", "Which host of SQL_URL this node reads and writes.",
+    metrics.Gauge("shakenfist_database_host_in_use",
+                  "Which host of SQL_URL this node reads and writes.",
                   [&pool, i] { return pool.host == i ? 1.0 : 0.0; }, {{"host", pool.Name(i)}});
   }
 }

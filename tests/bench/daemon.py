@@ -150,7 +150,8 @@ class Daemon:
         steps = re.findall(r'^shakenfist_instance_step_seconds_sum\{operation="(\w+)",'
                            r'step="(\w+)"\} (\S+)', text, re.MULTILINE)
         counters = dict(re.findall(r"^shakenfist_database_(\w+) (\S+)", text, re.MULTILINE))
-        return {"statements": float(counters["statements"]), "commits": float(counters["commits"]),
+        return {"statements": float(counters["statement_seconds_count"]),
+                "commits": float(counters["commits_total"]),
                 "steps": {(operation, step): float(seconds) * 1000
                           for operation, step, seconds in steps}}
 

@@ -49,9 +49,9 @@ class Trio(ThreeNodes):
         text = self.nodes[0].client().bare("GET", "/metrics").text
         figures = dict(re.findall(r"^shakenfist_gossip_(\S+) (\S+)$", text, re.M))
         self.assertEqual(3, float(figures['members{state="alive"}']))
-        self.assertGreater(float(figures["datagrams_sent"]), 0)
-        self.assertEqual(0, float(figures["probes_failed"]))
-        self.assertIn('dropped{reason="wrong_key"}', figures)
+        self.assertGreater(float(figures["datagrams_sent_total"]), 0)
+        self.assertEqual(0, float(figures["probes_failed_total"]))
+        self.assertIn('datagrams_dropped_total{reason="wrong_key"}', figures)
 
     # ---- who is gone -----------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class Trio(ThreeNodes):
         for node in self.nodes:
             self.assertEqual({"alive"}, set(self.states(node).values()))
             metrics = node.client().bare("GET", "/metrics").text
-            self.assertIn('shakenfist_gossip_dropped{reason="wrong_key"} 0\n', metrics)
+            self.assertIn('shakenfist_gossip_datagrams_dropped_total{reason="wrong_key"} 0\n', metrics)
 
     # ---- the role --------------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ class Growth(unittest.TestCase):
 
     def statements(self):
         text = self.client.bare("GET", "/metrics").text
-        return float(re.search(r"(?m)^shakenfist_database_statements (\S+)$", text)[1])
+        return float(re.search(r"(?m)^shakenfist_database_statement_seconds_count (\S+)$", text)[1])
 
     def measure(self, calls, tries):
         """Of each call the least seconds, statements, rows read and bytes of so many tries."""

@@ -122,15 +122,15 @@ class Limits(unittest.TestCase):
     # ---- connections ----------------------------------------------------------------------------------
 
     def test_connections(self):
-        turned_out = self.figure("http_turned_out")
+        turned_out = self.figure("http_connections_turned_out_total")
         figures = self.flood("hold", 10_000)
         self.assertGreater(figures["opened"], 10_000)
-        self.assertGreater(self.figure("http_turned_out"), turned_out + 5000)
+        self.assertGreater(self.figure("http_connections_turned_out_total"), turned_out + 5000)
 
     def test_heads_that_drip(self):
-        slow = self.figure("http_refused")
+        slow = self.figure("http_requests_refused_total")
         self.flood("drip", 500, seconds=12, head=self.head("GET /instances"))
-        self.assertGreaterEqual(self.figure("http_refused"), slow + 500)
+        self.assertGreaterEqual(self.figure("http_requests_refused_total"), slow + 500)
 
     def test_bodies_that_drip(self):
         self.flood("drip", 500, seconds=3, head=self.head("POST /networks", "Content-Length: 500000"))
@@ -141,9 +141,9 @@ class Limits(unittest.TestCase):
                                                           "provide_dhcp": False, "provide_nat": False})["uuid"]
             self.greedy.call("POST", f"/networks/{uuid}/metadata",
                              {"key": "large", "value": "x" * (900 * 1024)})
-        turned_out = self.figure("http_turned_out")
+        turned_out = self.figure("http_connections_turned_out_total")
         self.flood("deaf", 100, head=self.head("GET /networks"))
-        self.assertGreater(self.figure("http_turned_out"), turned_out)
+        self.assertGreater(self.figure("http_connections_turned_out_total"), turned_out)
 
     # ---- requests -------------------------------------------------------------------------------------
 
@@ -188,23 +188,23 @@ class Limits(unittest.TestCase):
         data = os.urandom(32 * MEGABYTE)
         self.greedy.call("POST", f"/upload/{upload}", data)
         blob = self.greedy.call("POST", "/artifacts/upload/large", {"upload_uuid": upload})["blob_uuid"]
-        busy = self.figure("busy")
+        busy = self.figure("api_requests_busy_total")
         self.flood("deaf", 100, head=self.head(f"GET /blobs/{blob}/data"))
-        self.assertGreater(self.figure("busy"), busy)
+        self.assertGreater(self.figure("api_requests_busy_total"), busy)
         answer = self.greedy.request("GET", f"/blobs/{blob}/data")
         self.assertTrue(answer.data == data, answer.status)
 
     # ---- gossip -----------------------------------------------------------------------------------------
 
     def test_datagrams_of_a_stranger(self):
-        dropped = self.figure("gossip_dropped")
+        dropped = self.figure("gossip_datagrams_dropped_total")
         figures = self.flood("udp", 1, port=15602)
         self.assertGreater(figures["sent"], 1000)
-        self.assertGreater(self.figure("gossip_dropped"), dropped + 500)
+        self.assertGreater(self.figure("gossip_datagrams_dropped_total"), dropped + 500)
 
     def test_gossip_connections(self):
         self.flood("hold", 3000, port=15602)
-        self.assertGreater(self.figure("gossip_connections_refused"), 1000)
+        self.assertGreater(self.figure("gossip_connections_refused_total"), 1000)
 
 
 if __name__ == "__main__":

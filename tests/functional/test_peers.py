@@ -45,7 +45,7 @@ class Images(ThreeNodes):
     def failures(self, node, reason):
         text = self.admin.bare("GET", "/metrics").text if node is self.nodes[0] else \
             node.client().bare("GET", "/metrics").text
-        found = re.search(rf'blob_copy_failures{{reason="{reason}"}} (\d+)', text)
+        found = re.search(rf'blob_copy_failures_total{{reason="{reason}"}} (\d+)', text)
         return int(found[1])
 
     def test_of_three_nodes_that_start_one_image_at_once_one_asks_the_source(self):

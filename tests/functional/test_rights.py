@@ -238,7 +238,7 @@ class Rights(ThreeNodes):
 
     def figure(self, result):
         text = self.owner.bare("GET", "/metrics").text
-        return float(re.search(rf'^shakenfist_logins{{result="{result}"}} (.*)$', text, re.M)[1])
+        return float(re.search(rf'^shakenfist_logins_total{{result="{result}"}} (.*)$', text, re.M)[1])
 
     def test_a_guesser_is_stopped_and_locks_nobody_out(self):
         client = self.nodes[0].client("guessed", "right")

@@ -261,7 +261,7 @@ class Https(ThreeNodes):
         self.assertEqual(3, len(self.members(node)))
         self.wait_console(self.nodes[1])
         metrics = node.client().bare("GET", "/metrics").text
-        self.assertRegex(metrics, r"(?m)^shakenfist_api_certificate_expires \d")
+        self.assertRegex(metrics, r"(?m)^shakenfist_api_certificate_expiry_timestamp_seconds \d")
         self.assertNotIn("PRIVATE", node.log.read_text(errors="replace"))
 
     def test_a_cluster_may_be_half_plain_and_half_tls(self):

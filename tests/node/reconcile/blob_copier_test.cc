@@ -60,8 +60,8 @@ TEST_CASE("BlobCopier: a node that breaks off or lies is left for the next") {
     CHECK(copied->node == n3);
     CHECK(test::ReadFile(scene.directory / "copy") == "content");
   }
-  CHECK(scene.Says("blob_copies 20"));
-  CHECK_FALSE(scene.Says("blob_copy_failures{reason=\"corrupt\"} 0"));
+  CHECK(scene.Says("blob_copies_total 20"));
+  CHECK_FALSE(scene.Says("blob_copy_failures_total{reason=\"corrupt\"} 0"));
 }
 
 TEST_CASE("BlobCopier: of many that have it each is asked first at some time") {
