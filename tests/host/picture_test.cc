@@ -139,7 +139,7 @@ TEST_CASE("PictureReader: what was remembered and is gone goes at the first read
   Reader reader(store);
   Instance old = store.Wanted();
   old.uuid = InstanceId(MakeUuid());
-  reader.picture.instances[old.uuid] = std::make_shared<const Instance>(old);
+  reader.picture.instances[old.uuid] = std::make_shared<const Kept<Instance>>(old);
   reader.picture.keys[NamespaceId("gone")] = {{"k", "h", "n"}};
   CHECK(reader.Read().instances.empty());
   CHECK(reader.picture.keys.size() == 2);

@@ -40,8 +40,8 @@ Picture Everything() {
   network.state = NetworkState::kDeleteWait;
   Picture picture;
   picture.as_of = 1700000001.5;
-  picture.instances[instance.uuid] = std::make_shared<const Instance>(instance);
-  picture.networks[network.uuid] = std::make_shared<const Network>(network);
+  picture.instances[instance.uuid] = std::make_shared<const Kept<Instance>>(instance);
+  picture.networks[network.uuid] = std::make_shared<const Kept<Network>>(network);
   picture.keys[NamespaceId("web")] = {{"deploy", "hash", "nonce"}};
   picture.keys[NamespaceId("empty")] = {};
   picture.trusted_by[NamespaceId("web")] = {NamespaceId("empty"), NamespaceId("lab")};
@@ -87,7 +87,9 @@ TEST_CASE("Picture: one that is damaged is refused, wherever the damage is") {
 TEST_CASE("Picture: the text of a record is made once") {
   int made = 0;
   const auto make = [&](const Network& network) { return network.name + std::to_string(++made); };
-  const Kept<Network> kept(Network{.name = "front"});
+  Network network;
+  network.name = "front";
+  const Kept<Network> kept(network);
   CHECK(kept.Text(make) == "front1");
   CHECK(kept.Text(make) == "front1");
 }
