@@ -164,8 +164,9 @@ Result<void> Daemon::Register() {
 void Daemon::RegisterLate() {
   const auto found = FetchSecrets(config_, *store_);
   const auto done = found ? Register() : Result<void>(tl::unexpected(found.error()));
-  if (!done && done.error().code == Code::kUnavailable) return;
   loop_.Post([this, done] {
+    registering_ = false;
+    if (!done && done.error().code == Code::kUnavailable) return;
     registered_ = true;
     if (done) return log::Info("the database answers, and knows this node again");
     fatal_ = done.error().message;
@@ -283,7 +284,9 @@ void Daemon::Schedule() {
     copies_.Tick();
     cluster_->Tick();
     rows_.Tick();
-    if (!registered_) (void)workers_.Submit("heartbeat", [this] { RegisterLate(); });
+    if (!registered_ && !registering_) {
+      registering_ = workers_.Submit("heartbeat", [this] { RegisterLate(); });
+    }
     TellServices();
   });
   loop_.Every(kDatabaseHostPeriod, [this] {

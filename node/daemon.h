@@ -85,6 +85,7 @@ class Daemon {
   const Config config_;
   const ClusterSecrets secrets_;  ///< as of the start; keys may be rotated
   bool registered_;               ///< the database knows this node; of the loop
+  bool registering_ = false;      ///< it is being told; of the loop
   const StorageLock lock_;
   EventLoop loop_;
   Metrics metrics_;

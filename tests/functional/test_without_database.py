@@ -146,13 +146,20 @@ class WithoutDatabase(ThreeNodes):
             wait_for(lambda client=client: {node["state"] for node in client.call("GET", "/nodes")}
                      == {"created"}, 15, "all nodes are there")
 
-    def test_a_frozen_database(self):
+    def test_a_frozen_database_and_a_daemon_started_meanwhile(self):
+        restarted = self.nodes[1]
+        self.keep_role_from(restarted)
         self.bed.hosts("db", "freeze")
         self.addCleanup(self.bed.hosts, "db", "thaw")
         self.assert_reads_are_answered()
         self.assert_writes_are_refused()
+        begun = len(restarted.log.read_text())
+        restarted.kill()
+        restarted.start()
+        self.assert_reads_are_answered([restarted.client()])
         self.bed.hosts("db", "thaw")
         self.assert_all_is_well_again()
+        self.assertEqual(1, restarted.log.read_text()[begun:].count("knows this node again"))
 
     def test_a_killed_database_a_daemon_started_meanwhile_and_a_guest_that_reboots(self):
         restarted = self.nodes[1]
