@@ -107,6 +107,7 @@ void HttpServer::Watch() {
     if (stopping_ && !listeners_.empty()) StopListening();
     if (stopping_ && Clock::now() >= drain_at_) Drain();
     TakeTurns();
+    figures_.held_bytes = held_;  // now that those with too much have given way
   }
 }
 
@@ -249,7 +250,6 @@ void HttpServer::SetHeld(Entry& entry, std::size_t bytes) {
   held_ += bytes - entry.held;
   entry.source->second.held += bytes - entry.held;
   entry.held = bytes;
-  figures_.held_bytes = held_;
 }
 
 void HttpServer::TakeFinished() {
