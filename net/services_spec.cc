@@ -288,10 +288,10 @@ Result<Heartbeat> ParseHeartbeat(std::string_view text, BootTime now) {
 std::string ToJson(const ServicesStatus& status) {
   json networks = json::object();
   for (const auto& [uuid, network] : status.networks) {
-    networks[uuid.value] = {{"since", network.since.count()},
-                            {"dnsmasq", network.dnsmasq},
-                            {"starts", network.starts},
-                            {"name_space", network.name_space}};
+    json& one = networks[uuid.value];
+    one = {
+        {"since", network.since.count()}, {"dnsmasq", network.dnsmasq}, {"starts", network.starts}};
+    if (network.name_space >= 0) one["name_space"] = network.name_space;
   }
   json errors = json::object();
   for (const auto& [uuid, message] : status.errors) errors[uuid.value] = message;

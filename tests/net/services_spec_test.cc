@@ -151,3 +151,9 @@ TEST_CASE("Services: dnsmasq gives what the network provides, and nothing else")
   CHECK(DnsmasqHosts(Full()) == "02:00:00:00:00:01,10.1.0.10,one\n02:00:00:00:00:02,10.1.0.11\n");
   CHECK(DnsmasqNames(Full()) == "10.1.0.10 one\n");
 }
+
+TEST_CASE("Services status: one of an older release, without namespaces, reads back as it was") {
+  ServicesStatus status;
+  status.networks[sf::NetworkId("5f0f1f6e-7a1b-4c57-8d5e-0123456789ab")] = {.since = BootTime(5)};
+  CHECK(ParseServicesStatus(ToJson(status)).value() == status);
+}
