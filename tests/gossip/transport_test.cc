@@ -109,6 +109,10 @@ TEST_CASE("Transport: a joiner gets a large view by TCP") {
   cluster[1].Join({cluster.AddressOf(0)});
   cluster[2].Join({cluster.AddressOf(0)});
   REQUIRE(cluster.Until([&] { return cluster.Agreed(); }));
+  // What is news still comes to the joiner, too, and by UDP.
+  REQUIRE(cluster.Until([&] {
+    return cluster.AllOfLiving([](Transport& node) { return node.gossip().rumours() == 0; });
+  }));
   cluster.Start().Join({cluster.AddressOf(0)});
   REQUIRE(cluster.Until([&] { return cluster.Agreed(); }));
   for (const Member& member : cluster[3].gossip().members()) {
