@@ -64,23 +64,16 @@ Api::Api(store::Store& store, store::CurrentPicture& rows, LocalInstances& local
       router_(auth_, node_tokens_, rows, metrics) {
   AddRoutes();
   description_ = DescribeApi(router_.routes());
-  const auto count = [&](const char* result, const Count& figure) {
-    metrics_.Counter("shakenfist_logins_total",
-                     "How log-ins ended; refused: without a look at the key.", figure,
-                     {{"result", result}});
-  };
-  count("good", auth_.figures().good);
-  count("wrong", auth_.figures().wrong);
-  count("refused", auth_.figures().refused);
-  const auto busy = [&](const char* what, const Slots& slots) {
-    metrics_.Counter("shakenfist_api_requests_busy_total",
-                     "Calls that were turned away, as so many of their kind were under way.",
-                     slots.refused(), {{"what", what}});
-  };
-  busy("uploads", uploads_.streams());
-  busy("downloads", blobs_.streams());
-  busy("copies", blobs_.copies());
-  busy("forwards", forward_.slots());
+  const auto& log_ins = auth_.figures();
+  metrics_.Counter(
+      "shakenfist_logins_total", "How log-ins ended; refused: without a look at the key.", "result",
+      {{"good", log_ins.good}, {"wrong", log_ins.wrong}, {"refused", log_ins.refused}});
+  metrics_.Counter("shakenfist_api_requests_busy_total",
+                   "Calls that were turned away, as so many of their kind were under way.", "what",
+                   {{"uploads", uploads_.streams().refused()},
+                    {"downloads", blobs_.streams().refused()},
+                    {"copies", blobs_.copies().refused()},
+                    {"forwards", forward_.slots().refused()}});
 }
 
 // The route table, all of it. Any node answers a Route() by itself; a RouteToHost() is answered by

@@ -11,22 +11,16 @@ void AddHttpMetrics(Metrics& metrics, const HttpFigures& figures) {
                 figures.waiting);
   metrics.Gauge("shakenfist_http_held_bytes",
                 "Memory of half-read requests and half-sent answers now.", figures.held_bytes);
-  const auto turned_out = [&](const Count& count, const char* reason) {
-    metrics.Counter("shakenfist_http_connections_turned_out_total",
-                    "Connections that gave way: to others, or for what they held.", count,
-                    {{"reason", reason}});
-  };
-  turned_out(figures.turned_out_full, "connections");
-  turned_out(figures.turned_out_memory, "memory");
+  metrics.Counter(
+      "shakenfist_http_connections_turned_out_total",
+      "Connections that gave way: to others, or for what they held.", "reason",
+      {{"connections", figures.turned_out_full}, {"memory", figures.turned_out_memory}});
   metrics.Counter("shakenfist_http_requests_total", "Requests that came whole.", figures.requests);
-  const auto refused = [&](const Count& count, const char* reason) {
-    metrics.Counter("shakenfist_http_requests_refused_total",
-                    "Requests that were refused before anybody looked at them.", count,
-                    {{"reason", reason}});
-  };
-  refused(figures.malformed, "malformed");
-  refused(figures.timed_out, "slow");
-  refused(figures.too_large, "large");
+  metrics.Counter("shakenfist_http_requests_refused_total",
+                  "Requests that were refused before anybody looked at them.", "reason",
+                  {{"malformed", figures.malformed},
+                   {"slow", figures.timed_out},
+                   {"large", figures.too_large}});
   metrics.Counter("shakenfist_http_answers_unread_total",
                   "Answers that were given up, as their clients did not take them in time.",
                   figures.unread);

@@ -119,6 +119,11 @@ void Metrics::Counter(const std::string& name, const std::string& help, const Co
   });
 }
 
+void Metrics::Counter(const std::string& name, const std::string& help, const std::string& label,
+                      std::initializer_list<std::pair<const char*, const Count&>> counts) {
+  for (const auto& [value, count] : counts) Counter(name, help, count, {{label, value}});
+}
+
 void Metrics::Counter(const std::string& name, const std::string& help,
                       const ByLabels<Count>& counts) {
   families_->AddAll(MetricType::Counter, name, help, counts);

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace sf {
 
@@ -94,6 +96,9 @@ class Metrics {
   void Counter(const std::string& name, const std::string& help, Read read, Labels labels = {});
   void Counter(const std::string& name, const std::string& help, const Count& count,
                Labels labels = {});
+  /// One series for each value of `label`.
+  void Counter(const std::string& name, const std::string& help, const std::string& label,
+               std::initializer_list<std::pair<const char*, const Count&>> counts);
   void Counter(const std::string& name, const std::string& help, const ByLabels<Count>& counts);
   void Histogram(const std::string& name, const std::string& help, const Durations& durations);
   void Histogram(const std::string& name, const std::string& help,

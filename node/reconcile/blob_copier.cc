@@ -16,13 +16,9 @@ BlobCopier::BlobCopier(BlobPeers peers, Metrics& metrics) : peers_(std::move(pee
                   copies_);
   metrics.Counter("shakenfist_blob_copy_bytes_total", "Bytes of blobs that other nodes sent.",
                   bytes_);
-  const auto failures = [&](const Count& count, const char* reason) {
-    metrics.Counter("shakenfist_blob_copy_failures_total",
-                    "Attempts to copy a file of a blob that failed.", count, {{"reason", reason}});
-  };
-  failures(busy_, "busy");
-  failures(broken_, "broken");
-  failures(corrupt_, "corrupt");
+  metrics.Counter("shakenfist_blob_copy_failures_total",
+                  "Attempts to copy a file of a blob that failed.", "reason",
+                  {{"busy", busy_}, {"broken", broken_}, {"corrupt", corrupt_}});
 }
 
 std::vector<BlobLocation> BlobCopier::Reachable(std::vector<BlobLocation> holders) const {

@@ -76,11 +76,10 @@ Reconciler::Reconciler(EventLoop& loop, WorkerPool& workers, store::Store& store
       settings_(std::move(settings)),
       limits_(limits),
       report_(std::move(report)) {
-  constexpr char kPasses[] = "shakenfist_reconcile_passes_total";
-  constexpr char kHelp[] =
-      "Comparisons of what there is with what should be; failed: not all of it could be read.";
-  metrics.Counter(kPasses, kHelp, passes_, {{"result", "planned"}});
-  metrics.Counter(kPasses, kHelp, passes_failed_, {{"result", "failed"}});
+  metrics.Counter(
+      "shakenfist_reconcile_passes_total",
+      "Comparisons of what there is with what should be; failed: not all of it could be read.",
+      "result", {{"planned", passes_}, {"failed", passes_failed_}});
   metrics.Histogram("shakenfist_reconcile_pass_seconds", "Time that each of them took.",
                     passes_took_);
   metrics.Counter("shakenfist_reconcile_actions_total",

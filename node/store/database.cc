@@ -190,15 +190,13 @@ void Database::AddMetrics(Metrics& metrics) const {
                     pool.counters.connects);
   metrics.Counter("shakenfist_database_commits_total", "Changes committed by the database.",
                   pool.counters.commits);
-  const auto failures = [&](const Count& count, const char* reason) {
-    metrics.Counter("shakenfist_database_failures_total",
-                    "Statements, and attempts to connect, that the database failed; those that met "
-                    "a deadlock, as a rule, are made again.",
-                    count, {{"reason", reason}});
-  };
-  failures(pool.counters.deadlocks, "deadlock");
-  failures(pool.counters.gone, "gone");
-  failures(pool.counters.full, "full");
+  metrics.Counter("shakenfist_database_failures_total",
+                  "Statements, and attempts to connect, that the database failed; those that met a "
+                  "deadlock, as a rule, are made again.",
+                  "reason",
+                  {{"deadlock", pool.counters.deadlocks},
+                   {"gone", pool.counters.gone},
+                   {"full", pool.counters.full}});
   metrics.Gauge("shakenfist_database_connections_in_use", "Connections that somebody uses now.",
                 [&pool] { return static_cast<double>(pool.InUse()); });
   metrics.Gauge("shakenfist_database_connections_limit", "Connections that there may be.",
