@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/reconcile/reconciler.h"
 
-#include <chrono>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -13,8 +12,6 @@
 
 namespace sf::reconcile {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int kPeriodTicks = 10;
 
@@ -112,9 +109,7 @@ void Reconciler::Begin() {
   again_ = retry_ = false;
   ticks_ = 0;
   gathering_ = workers_.Submit("reconcile", [this] {
-    const auto begun = Clock::now();
     Result<Picture> picture = Gather();
-    passes_took_.Observe(Clock::now() - begun);
     ++(picture ? passes_ : passes_failed_);
     loop_.Post([this, picture = std::move(picture)]() mutable { OnGathered(std::move(picture)); });
   });
@@ -126,7 +121,8 @@ void Reconciler::Begin() {
 // Half of an answer is no answer: without all of both there is no plan; nor from the rows of
 // another cluster, or of a database that was made anew and has none: all that is here would be a
 // stray.
-Result<Reconciler::Picture> Reconciler::Gather() const {
+Result<Reconciler::Picture> Reconciler::Gather() {
+  const Stopwatch watch(passes_took_);
   Picture picture;
   for (const auto& [id, state] : TRY(hypervisor_.List())) {
     picture.actual.domains[id] = {std::string(ToString(state.power)), !IsOff(state),
@@ -236,9 +232,8 @@ void Reconciler::Submit(const char* name, std::set<std::string>& kind, std::size
 }
 
 Result<void> Reconciler::Do(const char* name, const std::function<Result<void>()>& job) {
-  const auto begun = Clock::now();
+  const Stopwatch watch(actions_took_[{{"action", name}}]);
   Result<void> done = job();
-  actions_took_[{{"action", name}}].Observe(Clock::now() - begun);
   const bool early = !done && done.error().code == Code::kNotReady;
   ++actions_[{{"action", name}, {"result", done ? "done" : early ? "early" : "failed"}}];
   return done;

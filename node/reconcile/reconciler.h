@@ -65,7 +65,7 @@ class Reconciler {
   };
 
   void Begin();
-  Result<Picture> Gather() const;  // worker
+  Result<Picture> Gather();  // worker
   void OnGathered(Result<Picture> picture);
   void Dispatch(const Action& action);
   /// `name`: of the action, for the metrics. `alone_with`: the object whose other jobs have to
