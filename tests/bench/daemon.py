@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 
 from figures import now
-import memory
+import processes
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "functional"))
 from client import Client
@@ -168,9 +168,7 @@ class Daemon:
         raise RuntimeError(f"sf-node does not come to rest\n{self.log()}")
 
     def cpu_ms(self):
-        """Of all its threads. The process's clock by its number, as clock_getcpuclockid() makes it:
-        /proc counts in 10 ms, which is coarse beside so little."""
-        return time.clock_gettime(~self.process.pid << 3 | 2) * 1000
+        return processes.cpu_seconds(self.process.pid) * 1000
 
     def memory(self):
-        return memory.of_process(self.process.pid)
+        return processes.memory_of(self.process.pid)

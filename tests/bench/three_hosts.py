@@ -7,15 +7,11 @@ changed would take processor time from the very thing that is measured.
 """
 
 import datetime
-import os
 import pathlib
 import subprocess
-import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-os.environ.setdefault("SF_BUILD", str(ROOT / "build/release"))
-sys.path.insert(1, str(ROOT / "tests/functional"))
+import suite  # before what it finds
 import cluster
 
 IMAGE = "cluster.qcow2"
@@ -32,17 +28,13 @@ def measure(figures, long):
                     pathlib.Path(bed.settings["BED_WWW_DIR"]) / IMAGE, "64M"], check=True)
     nodes[0].bootstrap()
     begun = time.time()
-    try:
+    with suite.stopped_afterwards(*nodes):
         for node in nodes:
             node.start()
         for node in nodes:
             said(node, "a node joined", begun)
         measure_networks(figures, nodes, LONG_RUNS if long else RUNS)
         measure_instances(figures, nodes, LONG_RUNS if long else RUNS)
-    finally:
-        for node in nodes:
-            if node.running():
-                node.stop()
 
 
 def measure_networks(figures, nodes, runs):
