@@ -15,7 +15,7 @@ from cluster import LOGS, cluster, wait_for
 from faults import Faults
 from ledger import Ledger, read_rows
 from load import Load
-from mesh_watch import MeshWatch
+from mesh_watch import BOTH, MeshWatch
 from oracle import disagreements
 from schedule import deal
 from three_nodes import ThreeNodes
@@ -26,7 +26,6 @@ SECONDS = float(os.environ.get("SF_CHAOS_SECONDS") or 0)  # in which rounds begi
 FROM = int(os.environ.get("SF_CHAOS_ROUND") or 1)
 ROUND = 75    # seconds of faults
 REST = 240    # seconds in which all has to agree afterwards, on a machine that is busy
-BOTH = 2      # seconds for which two may serve one mesh
 PEOPLE = 8
 WATCHED = {"name": "watched", "netblock": "10.15.0.0/24", "provide_dhcp": True, "provide_nat": False}
 

@@ -7,7 +7,7 @@ import unittest
 import disk_images
 from breakable_node import BreakableNode
 from cluster import cluster, wait_for
-from test_chaos import BOTH
+from mesh_watch import BOTH
 from three_nodes import ThreeNodes
 
 

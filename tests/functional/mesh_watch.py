@@ -11,6 +11,7 @@ import time
 from cluster import HOSTS, wait_for
 
 PROBE = pathlib.Path(__file__).resolve().with_name("mesh_probe.py")
+BOTH = 2     # seconds for which two may serve one mesh
 SPELL = 1.0  # seconds; who is silent for longer has stopped serving
 
 

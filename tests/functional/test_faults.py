@@ -7,11 +7,10 @@ import unittest
 
 from case import guest
 from cluster import LONG, cluster, wait_for
-from mesh_watch import MeshWatch
+from mesh_watch import BOTH, MeshWatch
 from three_nodes import ThreeNodes
 
 BOOT = 120  # seconds that a tiny guest may take on a busy machine
-BOTH = 2    # two may answer for so long
 ADDRESS, MAC = "10.8.0.10", "02:00:00:08:00:10"
 
 
