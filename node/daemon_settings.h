@@ -27,10 +27,10 @@ namespace sf {
 
 // What each part of the daemon is told of the options.
 
-/// The database of `config`, with this node as the author of events.
 /// Makes the folders that instances, images and services have below STORAGE_PATH.
 Result<void> MakeFolders(const std::filesystem::path& storage);
 store::DatabaseOptions ToDatabaseOptions(const Config& config);
+/// The database of `config`, with this node as the author of events.
 std::unique_ptr<store::Store> OpenStore(const Config& config);
 /// With a guard of where images come from, to whom `cluster` says which nodes there are.
 images::ImageLimits ToImageLimits(const Config& config, ReadCluster cluster);

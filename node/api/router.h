@@ -81,7 +81,7 @@ class Router {
   mutable ByLabels<Durations> took_;
 };
 
-/// 200 with `body` as JSON.
+/// `body` as it is sent.
 std::string ToText(const nlohmann::json& body);
 /// 200 with that.
 Response Json(const nlohmann::json& body);
