@@ -229,9 +229,11 @@ class TwoDaemons(NodeTest):
                 list(pool.map(Node.start, pair))
             pair[0].bootstrap()
             clients = [node.client() for node in pair]
-            for client in clients:
-                nodes = {node["name"]: node["state"] for node in client.call("GET", "/nodes")}
-                self.assertEqual({"pair-h1": "created", "pair-h2": "created"}, nodes)
+            both = {"pair-h1": "created", "pair-h2": "created"}
+            for client in clients:  # of which the first may not have read again since the second came
+                wait_for(lambda client=client: both == {
+                    node["name"]: node["state"] for node in client.call("GET", "/nodes")
+                }, 5, "both are in the list", lambda: pair[0].tail())
             # What one is told the other one builds, and both know of it.
             made = clients[0].create("there", self.empty, placed_on="pair-h2")
             self.assertEqual("pair-h2", made["requested_placement"])
