@@ -61,7 +61,7 @@ LIST
 LIST
       ;;
       test) tr -s ' \n' '\n' <<'LIST'
-        clang clang-format clang-tidy libclang-rt-14-dev python3 curl openssl wrk chromium libfaketime
+        clang clang-format clang-tidy cppcheck libclang-rt-14-dev python3 curl openssl wrk chromium libfaketime
         libxml2-utils util-linux iputils-ping iputils-arping tcpdump
         busybox-static cpio dosfstools mtools syslinux syslinux-common zstd galera-4
         mmdebstrap e2fsprogs fdisk grub-pc-bin grub-common genisoimage lintian gcovr

@@ -74,3 +74,7 @@ struct fmt::formatter<sf::Id<Tag>> : fmt::formatter<std::string> {
     if (!result) return tl::unexpected(std::move(result).error()); \
     ::sf::Take(std::move(result));                                 \
   })
+#ifdef __cppcheck__  // It cannot read statement expressions.
+#undef TRY
+#define TRY(...) (*(__VA_ARGS__))
+#endif
