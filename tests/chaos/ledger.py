@@ -114,6 +114,9 @@ class Ledger:
         self.judge_uniqueness(rows)
 
     def judge_one(self, thing, row, rows):
+        if thing.exists == EITHER and row and row.state == "delete-wait":
+            self.say(thing, f"found as {row.uuid}, {row.state}: its deletion was done")
+            thing.exists = NO
         if thing.exists == YES and row is None:
             self.break_promise(thing, "its creation was acknowledged, and it is not there")
         elif thing.exists == NO and row and not (row.state == "delete-wait" and rows.uses(row.uuid)):

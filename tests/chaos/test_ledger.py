@@ -70,6 +70,14 @@ class LedgerTest(unittest.TestCase):
         self.assertEqual([], self.judge(Row("networks", "net-1", "i", "delete-wait"),
                                         row(name="user")))
 
+    def test_a_network_whose_deletion_was_not_answered_and_waits_likewise(self):
+        self.ledger.created(self.thing, DONE, {"uuid": "net-1"})
+        self.ledger.deleted(self.thing, UNKNOWN)
+        self.ledger.asked("instances", "user")
+        self.assertEqual([], self.judge(Row("networks", "net-1", "i", "delete-wait"),
+                                        row(name="user")))
+        self.assertEqual([], self.judge(row(name="user")))
+
     # ---- what is not -----------------------------------------------------------------------------
 
     def test_a_create_that_is_lost(self):
