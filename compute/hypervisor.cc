@@ -47,6 +47,14 @@ struct PowerChange {
   int (*act)(virDomainPtr);
 };
 
+/// Whether the last call failed as its QEMU ended meanwhile. libvirt's words for it are of the pipe
+/// that broke, and for a moment more it takes the domain for one that runs.
+bool LostQemu() {
+  const virError* error = virGetLastError();
+  return error != nullptr && error->domain == VIR_FROM_QEMU &&
+         (error->code == VIR_ERR_SYSTEM_ERROR || error->code == VIR_ERR_OPERATION_FAILED);
+}
+
 Result<void> Change(LibvirtLink& link, const InstanceId& id, PowerChange change) {
   return link.CallOnDomain(
       id, [id, change = std::move(change)](virDomainPtr domain) -> Result<void> {
@@ -56,10 +64,10 @@ Result<void> Change(LibvirtLink& link, const InstanceId& id, PowerChange change)
           return Fail(Code::kConflict, "instance {} is {}: it cannot be {}", id, ToString(power),
                       change.verb);
         }
-        if (change.act(domain) < 0) {
-          return LibvirtFailure("instance {} could not be {}", id, change.verb);
-        }
-        return {};
+        if (change.act(domain) == 0) return {};
+        auto failure = LibvirtFailure("instance {} could not be {}", id, change.verb);
+        if (LostQemu()) failure.value().code = Code::kUnavailable;
+        return failure;
       });
 }
 

@@ -175,6 +175,25 @@ TEST_CASE("Hypervisor: a domain whose QEMU was killed was not switched off by an
   CHECK(domain.State() == kOn);
 }
 
+TEST_CASE("Hypervisor: a domain that ends while it is reset is no error of ours", "[host]") {
+  TestDomain domain;
+  REQUIRE(domain.Start());
+  const pid_t qemu = domain.QemuPid();
+  REQUIRE(kill(qemu, SIGSTOP) == 0);  // so that the call is under way when it ends
+  sf::Result<void> reset;
+  std::jthread caller([&] { reset = domain.hypervisor.RebootHard(domain.spec.id); });
+  const std::string control =
+      fmt::format("virsh domcontrol {} | grep -q occupied",
+                  DomainName(domain.spec.cluster_id, domain.spec.id));
+  CHECK(Eventually([&] { return std::system(control.c_str()) == 0; }));
+  REQUIRE(kill(qemu, SIGKILL) == 0);
+  caller.join();
+  REQUIRE_FALSE(reset);
+  INFO(reset.error().message);
+  CHECK(reset.error().code == sf::Code::kUnavailable);
+  CHECK(Eventually([&] { return domain.State().power == Power::kCrashed; }));
+}
+
 TEST_CASE("Hypervisor: a stranger's domain is neither listed nor touched", "[host]") {
   TestDomain stranger(kOtherCluster, 31910);
   REQUIRE(stranger.Start());
