@@ -182,9 +182,8 @@ TEST_CASE("Hypervisor: a domain that ends while it is reset is no error of ours"
   REQUIRE(kill(qemu, SIGSTOP) == 0);  // so that the call is under way when it ends
   sf::Result<void> reset;
   std::jthread caller([&] { reset = domain.hypervisor.RebootHard(domain.spec.id); });
-  const std::string control =
-      fmt::format("virsh domcontrol {} | grep -q occupied",
-                  DomainName(domain.spec.cluster_id, domain.spec.id));
+  const std::string control = fmt::format("virsh domcontrol {} | grep -q occupied",
+                                          DomainName(domain.spec.cluster_id, domain.spec.id));
   CHECK(Eventually([&] { return std::system(control.c_str()) == 0; }));
   REQUIRE(kill(qemu, SIGKILL) == 0);
   caller.join();
