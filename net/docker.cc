@@ -159,6 +159,16 @@ Result<bool> Docker::EnsureImage(const std::string& name, const std::string& tar
   return true;
 }
 
+Result<bool> Docker::RemoveImage(const std::string& name) {
+  const std::string what = fmt::format("image {}", name);
+  const auto is = Call(what, {.url = Url(fmt::format("/images/{}/json", name))});
+  if (!is && is.error().code == Code::kNotFound) return false;
+  if (!is) return tl::unexpected(is.error());
+  if (Label(json::parse(is->body, nullptr, false), kClusterLabel) != cluster_id_) return false;
+  TRY(Call(what, {.method = "DELETE", .url = Url(fmt::format("/images/{}", name))}));
+  return true;
+}
+
 Result<Docker::Found> Docker::Find(const std::string& name) {
   const std::string what = fmt::format("container {}", name);
   const auto response = TRY(Call(what, {.url = Url(fmt::format("/containers/{}/json", name))}));

@@ -43,6 +43,9 @@ class Docker {
   Result<bool> EnsureImage(const std::string& name, const std::string& tar,
                            const std::vector<std::string>& entrypoint);
 
+  /// Whether it was there, and made by this cluster. kConflict if a container needs it.
+  Result<bool> RemoveImage(const std::string& name);
+
   /// Runs it. One that runs as it should be is left alone; any other of ours is made anew.
   Result<Container> Ensure(const ContainerSpec& spec);
   Result<Container> Inspect(const std::string& name);  ///< kNotFound

@@ -65,6 +65,7 @@ const std::map<std::string, Command> kCommands = {
     {"backup", Command::kBackup},
     {"restore", Command::kRestore},
     {"check", Command::kCheck},
+    {"clear-host", Command::kClearHost},
     {"probe-kvm", Command::kProbeKvm},
     {"config", Command::kPrint}};
 
@@ -88,6 +89,10 @@ void AddCommands(CLI::App& app, CommandLine& line) {
   restore->add_option("FILE", line.backup_file)->required();
   restore->add_flag("--replace", line.replace);
   app.add_subcommand("check", "Look at all that a node needs of its host, and say what to do.");
+  app.add_subcommand(
+      "clear-host",
+      "Remove from this host what its daemon, which has to be stopped, has made: links,\n"
+      "rules, container. STORAGE_PATH stays. Not while it has instances.");
   app.add_subcommand("config",
                      "Print the options in force, and where each comes from; with --defaults,\n"
                      "a file of all of them to begin with.")

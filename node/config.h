@@ -96,6 +96,7 @@ enum class Command {
   kBackup,
   kRestore,
   kCheck,
+  kClearHost,
   kProbeKvm,
   kPrint
 };

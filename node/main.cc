@@ -11,6 +11,7 @@
 #include "node/api/auth.h"
 #include "node/backup.h"
 #include "node/base/uuid.h"
+#include "node/clear_host.h"
 #include "node/config.h"
 #include "node/daemon.h"
 #include "node/daemon_settings.h"
@@ -67,6 +68,13 @@ Result<void> Check(const Config& config) {
   return {};
 }
 
+Result<void> Clear(const Config& config) {
+  for (const std::string& done : TRY(ClearHost(config))) fmt::print("removed: {}\n", done);
+  fmt::print("This host has nothing of the node {} any more, but for {}.\n", config.node_name,
+             config.storage_path.string());
+  return {};
+}
+
 Result<void> RotateKey(const Config& config) {
   TRY(RotateClusterKey(*OpenStore(config),
                        [](const std::string& done) { fmt::print("{}\n", done); }));
@@ -110,6 +118,7 @@ Result<void> Do(const Invocation& invocation) {
     case Command::kBackup: return Backup(invocation);
     case Command::kRestore: return Restore(invocation);
     case Command::kCheck: return Check(invocation.config);
+    case Command::kClearHost: return Clear(invocation.config);
     case Command::kProbeKvm:
     case Command::kPrint: break;
   }

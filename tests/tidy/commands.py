@@ -36,6 +36,9 @@ DONE = {
     "sf-node check": ("tests/functional/test_lifecycle.py", 'tool("check"'),
     "sf-node bootstrap-system-key": ("tests/functional/cluster.py", 'tool("bootstrap-system-key"'),
     "sf-node run": ("tests/functional/cluster.py", 'command("run")'),
+    "systemctl stop sf-node": ("tests/functional/test_clear_host.py", "node.stop()"),
+    "sf-node clear-host": ("tests/functional/test_clear_host.py", 'tool("clear-host")'),
+    "sf node delete": ("tests/functional/test_sf.py", '"node", "delete"'),
     "sf-node members": ("tests/functional/three_nodes.py", 'tool("members"'),
 }
 
