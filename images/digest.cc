@@ -1,51 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "images/digest.h"
 
+#include <sodium.h>
+
 #include <array>
 
+#include "node/base/check.h"
+
 namespace sf::images {
-namespace {
 
-const unsigned char* Bytes(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
+RunningDigest::RunningDigest() : sha256_(Begin(EVP_sha256())), sha512_(Begin(EVP_sha512())) {}
 
-template <std::size_t N>
-std::string Hex(const std::array<unsigned char, N>& bytes) {
-  std::string text(2 * N + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), bytes.data(), N);
-  text.pop_back();  // its NUL
-  return text;
-}
-
-}  // namespace
-
-RunningDigest::RunningDigest() {
-  crypto_hash_sha256_init(&sha256_);
-  crypto_hash_sha512_init(&sha512_);
+// These fail for want of memory alone.
+RunningDigest::Context RunningDigest::Begin(const EVP_MD* kind) {
+  Context context(EVP_MD_CTX_new());
+  SF_CHECK(context != nullptr && EVP_DigestInit_ex(context.get(), kind, nullptr) == 1);
+  return context;
 }
 
 void RunningDigest::Update(std::string_view bytes) {
-  crypto_hash_sha256_update(&sha256_, Bytes(bytes), bytes.size());
-  crypto_hash_sha512_update(&sha512_, Bytes(bytes), bytes.size());
+  for (EVP_MD_CTX* const context : {sha256_.get(), sha512_.get()}) {
+    SF_CHECK(EVP_DigestUpdate(context, bytes.data(), bytes.size()) == 1);
+  }
 }
 
-std::string RunningDigest::FinishSha256() {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest;
-  crypto_hash_sha256_final(&sha256_, digest.data());
-  return Hex(digest);
+std::string RunningDigest::Finish(EVP_MD_CTX& context) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  SF_CHECK(EVP_DigestFinal_ex(&context, digest.data(), &size) == 1);
+  std::array<char, 2 * EVP_MAX_MD_SIZE + 1> text;
+  return sodium_bin2hex(text.data(), text.size(), digest.data(), size);
 }
 
-std::string RunningDigest::FinishSha512() {
-  std::array<unsigned char, crypto_hash_sha512_BYTES> digest;
-  crypto_hash_sha512_final(&sha512_, digest.data());
-  return Hex(digest);
-}
+std::string RunningDigest::FinishSha256() { return Finish(*sha256_); }
+std::string RunningDigest::FinishSha512() { return Finish(*sha512_); }
 
 std::string Sha256(std::string_view bytes) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest;
-  crypto_hash_sha256(digest.data(), Bytes(bytes), bytes.size());
-  return Hex(digest);
+  RunningDigest digest;
+  digest.Update(bytes);
+  return digest.FinishSha256();
 }
 
 }  // namespace sf::images
