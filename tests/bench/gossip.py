@@ -30,7 +30,8 @@ RIVALS = ROOT / "build/bench/rivals"
 PACKAGES = ("golang-github-hashicorp-memberlist-dev", "golang-github-hashicorp-serf-dev",
             "golang-go")
 KEY = base64.b64encode(bytes(range(32))).decode()
-SIZES = (3, 10, 50, 100, 200)
+SIZES = (3, 10, 50)
+LONG_SIZES = (*SIZES, 100, 200)
 SHARED_SIZE, LONG_SHARED_SIZE = 200, 500
 # Above, an implementation has the machine to itself: a boot of theirs takes all of it.
 MOST_SIDE_BY_SIDE = 100
@@ -60,14 +61,17 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--sizes", type=numbers, default=SIZES, help="members, e.g. 3,10")
+    parser.add_argument("--sizes", type=numbers, help="members, e.g. 3,10; as a rule 3, 10 and 50, and 100"
+                        " and 200 in long runs")
     parser.add_argument("--goals", type=words, default=(), help="only these, e.g. G1,G4")
     parser.add_argument("--only", type=words, default=(), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--alone", action="store_true", help="one implementation after the other")
     parser.add_argument("--long", action="store_true",
                         help="all goals at all sizes, for as long as they ask: some hours")
     parser.add_argument("--print", action="store_true", help="print the table, too")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.sizes = options.sizes or (LONG_SIZES if options.long else SIZES)
+    return options
 
 
 def words(text):
