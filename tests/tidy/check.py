@@ -78,7 +78,7 @@ DOORS = {
     "netlink/": ("net/netlink",),
     "nftables/": ("net/nftables.",),
     "nlohmann/": EVERYWHERE,
-    "openssl/": ("node/api/tls.",),
+    "openssl/": ("images/digest.", "node/api/tls."),
     "prometheus/": ("node/base/metrics.",),
     "sodium.h": EVERYWHERE + ("gossip/seal.",),
     "spdlog/": ("node/base/log.",),
