@@ -54,7 +54,7 @@ class Browser:
         os.close(hears)
         os.close(says)
         self.buffer, self.sent, self.session, self.page = b"", 0, None, None
-        self.requests, self.complaints = [], []
+        self.requests, self.failures, self.complaints = [], [], []
 
     def new_page(self):
         """A tab that knows nothing of the one before, which it replaces."""
@@ -63,7 +63,7 @@ class Browser:
         if old:
             self.call("Target.closeTarget", targetId=old)
         self.session = self.call("Target.attachToTarget", targetId=self.page, flatten=True)["sessionId"]
-        self.requests, self.complaints = [], []
+        self.requests, self.failures, self.complaints = [], [], []
         for domain in ("Page", "Runtime", "Network", "Log", "Audits"):
             self.call(f"{domain}.enable")
 
@@ -106,6 +106,8 @@ class Browser:
     def note(self, event, params):
         if event == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
+        elif event == "Network.loadingFailed":
+            self.failures.append(params)
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(params["exceptionDetails"])
         elif event == "Audits.issueAdded" and params["issue"]["code"] == "ContentSecurityPolicyIssue":
@@ -130,7 +132,11 @@ class Browser:
         return wait_for(lambda: self.js(expression), seconds, expression, self.text)
 
     def wait_text(self, text, seconds=DEADLINE):
-        wait_for(lambda: text in self.text(), seconds, f"the page says {text!r}", self.text)
+        wait_for(lambda: text in self.text(), seconds, f"the page says {text!r}", self.story)
+
+    def story(self):
+        return "\n".join(map(str, [self.text(), "asked for:", *self.requests, "failed:", *self.failures,
+                                   "complaints:", *self.complaints]))
 
     def screen(self, width, height=900, scheme="light"):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
