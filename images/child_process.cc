@@ -150,7 +150,9 @@ Result<std::string> RunChild(const std::vector<std::string>& command, const Chil
   arguments.push_back(nullptr);
   std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   std::string locale = "LC_ALL=C";
-  std::array<char*, 3> environment = {path.data(), locale.data(), nullptr};
+  // A heap for each of its threads would take 128 MiB of address space, and the limit with it.
+  std::string heaps = "MALLOC_ARENA_MAX=1";
+  std::array<char*, 4> environment = {path.data(), locale.data(), heaps.data(), nullptr};
 
   Pipe output;
   Pipe errors;
