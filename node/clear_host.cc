@@ -5,12 +5,11 @@
 
 #include "compute/hypervisor.h"
 #include "net/docker.h"
-#include "net/egress.h"
 #include "net/guest_nics.h"
-#include "net/netlink.h"
 #include "net/vxlan_mesh.h"
 #include "node/cluster_secrets.h"
 #include "node/daemon_settings.h"
+#include "node/reconcile/network_services.h"
 #include "node/storage_lock.h"
 #include "templates/render.h"
 
@@ -35,13 +34,6 @@ Result<void> StopServices(const reconcile::ServicesSettings& settings, net::Dock
   }
   if (TRY(docker.RemoveImage(settings.image))) done.push_back("image " + settings.image);
   return {};
-}
-
-Result<void> StopAnswering(const reconcile::ServicesSettings& settings) {
-  net::Netlink netlink = TRY(net::Netlink::Open());
-  return net::Egress(netlink).Clear(
-      settings.mesh.cluster_id,
-      {.nic = settings.egress_nic, .floating = settings.floating_network});
 }
 
 Result<void> LeaveMeshes(const Config& config, const std::string& cluster_id,
@@ -79,7 +71,7 @@ Result<std::vector<std::string>> ClearHost(const Config& config) {
     net::Docker docker(settings.docker_socket, secrets->cluster_id);
     TRY(StopServices(settings, docker, done));
   }
-  TRY(StopAnswering(settings));
+  TRY(reconcile::ClearEgress(settings));
   TRY(LeaveMeshes(config, secrets->cluster_id, done));
   return done;
 }

@@ -236,10 +236,14 @@ Result<NetworkServices::Wish> NetworkServices::Wanted() {
 // What a container that is killed leaves behind is on this host still.
 Result<void> NetworkServices::StopServing() {
   TRY(docker_.Remove(ContainerOfOurs().name));
+  return ClearEgress(settings_);
+}
+
+Result<void> ClearEgress(const ServicesSettings& settings) {
   net::Netlink netlink = TRY(net::Netlink::Open());
   return net::Egress(netlink).Clear(
-      settings_.mesh.cluster_id,
-      {.nic = settings_.egress_nic, .floating = settings_.floating_network});
+      settings.mesh.cluster_id,
+      {.nic = settings.egress_nic, .floating = settings.floating_network});
 }
 
 Result<std::vector<std::string>> NetworkServices::Ping(const NetworkId& network,

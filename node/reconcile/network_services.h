@@ -36,6 +36,10 @@ struct ServicesSettings {
   std::vector<std::pair<std::string, std::uint16_t>> databases;  ///< hosts and ports
 };
 
+/// What answers for floating addresses on this host, until nothing of it is left. Thread: any
+/// (blocks).
+Result<void> ClearEgress(const ServicesSettings& settings);
+
 /// Whether this node is to serve the networks, as its election says.
 struct Duty {
   bool serving = false;
