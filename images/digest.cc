@@ -8,6 +8,14 @@
 #include "node/base/check.h"
 
 namespace sf::images {
+namespace {
+
+std::string Hex(const unsigned char* bytes, std::size_t size) {
+  std::array<char, 2 * EVP_MAX_MD_SIZE + 1> text;
+  return sodium_bin2hex(text.data(), text.size(), bytes, size);
+}
+
+}  // namespace
 
 RunningDigest::RunningDigest() : sha256_(Begin(EVP_sha256())), sha512_(Begin(EVP_sha512())) {}
 
@@ -28,17 +36,17 @@ std::string RunningDigest::Finish(EVP_MD_CTX& context) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned size = 0;
   SF_CHECK(EVP_DigestFinal_ex(&context, digest.data(), &size) == 1);
-  std::array<char, 2 * EVP_MAX_MD_SIZE + 1> text;
-  return sodium_bin2hex(text.data(), text.size(), digest.data(), size);
+  return Hex(digest.data(), size);
 }
 
 std::string RunningDigest::FinishSha256() { return Finish(*sha256_); }
 std::string RunningDigest::FinishSha512() { return Finish(*sha512_); }
 
 std::string Sha256(std::string_view bytes) {
-  RunningDigest digest;
-  digest.Update(bytes);
-  return digest.FinishSha256();
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest;
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size());
+  return Hex(digest.data(), digest.size());
 }
 
 }  // namespace sf::images
