@@ -131,7 +131,7 @@ class Daemon:
         answered = now()
         done, seconds = self.said(f"instance {word} instance={uuid} seconds=")
         after = self.settle()
-        job = Job(uuid, answered - begun, done - begun, float(seconds) * 1000)
+        job = Job(uuid, answered - begun, done - begun, float(seconds.split()[0]) * 1000)
         job.statements = after["statements"] - before["statements"]
         job.commits = after["commits"] - before["commits"]
         for key, milliseconds in after["steps"].items():
