@@ -115,28 +115,36 @@ class Daemon:
     def removed_at(self, uuid):
         return self.said(f"instance removed instance={uuid} seconds=")[0]
 
-    def create(self, name):
-        return self.observe("build", "created", lambda: self.post(name))
+    def create(self, name, observe=None):
+        return (observe or self.observe)("build", "created", lambda: self.post(name))
 
-    def delete(self, instance):
+    def delete(self, instance, observe=None):
         def ask():
             self.client.call("DELETE", f"/instances/{instance.uuid}")
             return instance.uuid
-        return self.observe("remove", "removed", ask)
+        return (observe or self.observe)("remove", "removed", ask)
 
     def observe(self, operation, word, ask):
-        before = self.settle()
+        """A job, at once: whoever rests first also measures how long a machine takes to wake up."""
+        before = self.metrics()
         begun = now()
         uuid = ask()
         answered = now()
         done, seconds = self.said(f"instance {word} instance={uuid} seconds=")
-        after = self.settle()
+        after = self.metrics()
         job = Job(uuid, answered - begun, done - begun, float(seconds.split()[0]) * 1000)
-        job.statements = after["statements"] - before["statements"]
-        job.commits = after["commits"] - before["commits"]
         for key, milliseconds in after["steps"].items():
             if key[0] == operation:
                 job.steps[key[1]] = milliseconds - before["steps"].get(key, 0)
+        return job
+
+    def count(self, operation, word, ask):
+        """A job with all that it asks of the database, until that is left alone again."""
+        before = self.settle()
+        job = self.observe(operation, word, ask)
+        after = self.settle()
+        job.statements = after["statements"] - before["statements"]
+        job.commits = after["commits"] - before["commits"]
         return job
 
     def instance_folder(self, uuid):
