@@ -50,6 +50,9 @@ class NodeTest(unittest.TestCase):
             if deleted and cls.node.leftovers() else []
         if left:
             raise AssertionError(f"deleted instances of {cls.__name__} left behind: {left}")
+        for client in cls.clients:
+            cls.admin.request("DELETE", "/networks", {"confirm": True, "namespace": client.namespace})
+            cls.admin.request("DELETE", f"/auth/namespaces/{client.namespace}")
 
     def offer(self, name, script):
         """Offers an image under a path that no other test has; returns its URL."""

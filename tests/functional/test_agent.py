@@ -11,7 +11,7 @@ import time
 
 import disk_images
 from case import guest
-from cluster import BUILD, cluster, wait_for
+from cluster import SF, cluster, wait_for
 from three_nodes import ThreeNodes
 
 
@@ -188,7 +188,7 @@ class Agent(ThreeNodes):
     def test_the_command_line_does_it_all(self):
         def sf(*words):
             done = subprocess.run(
-                [str(BUILD / "node/cli/sf"), *words], text=True, capture_output=True, timeout=120,
+                [str(SF), *words], text=True, capture_output=True, timeout=120,
                 env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SHAKENFIST_KEY": "secret",
                      "SHAKENFIST_API_URL": self.nodes[1].url, "SHAKENFIST_NAMESPACE": "team"})
             return done.returncode, done.stdout, done.stderr

@@ -213,7 +213,8 @@ class Revalidation(NodeTest):
         def asked():
             self.cache(url)
             return len(self.images.statuses(self.path("image"))) >= answers
-        wait_for(asked, 20, f"{answers} answers were given", self.node.tail)
+        seconds = 10 * int(self.node.options["IMAGE_CHECK_INTERVAL"])
+        wait_for(asked, seconds, f"{answers} answers were given", self.node.tail)
 
     def test_unchanged_is_304_changed_is_a_new_version_and_gone_is_still_usable(self):
         url = self.offer("image", Whole(disk_images.raw(b"first")))

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 from case import NodeTest, guest
-from cluster import BUILD, wait_for
+from cluster import SF, wait_for
 from readme import examples
 
 IMAGE = "http://example.com/debian.qcow2"
@@ -25,7 +25,7 @@ class Readme(NodeTest):
             (pathlib.Path(folder) / "sf-client").symlink_to(STAND_IN)
             done = subprocess.run(
                 ["bash", "-eo", "pipefail", "-c", script.replace(IMAGE, url)], cwd=folder,
-                env={"PATH": f"{os.environ['PATH']}:{folder}:{BUILD / 'node/cli'}",
+                env={"PATH": f"{os.environ['PATH']}:{folder}:{SF.parent}",
                      "HOME": folder, "SHAKENFIST_API_URL": self.node.url,
                      "SHAKENFIST_NAMESPACE": client.namespace, "SHAKENFIST_KEY": client.key},
                 stdin=subprocess.DEVNULL, text=True, capture_output=True, timeout=240)

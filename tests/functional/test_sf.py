@@ -12,10 +12,9 @@ import tempfile
 
 import disk_images
 from case import NodeTest, guest
-from cluster import BUILD, ROOT, SYSTEM_KEY
+from cluster import ROOT, SF, SYSTEM_KEY
 from image_server import Slow
 
-SF = BUILD / "node/cli/sf"
 REFUSED, USAGE, NOT_FOUND, NOT_ALLOWED, UNREACHABLE, NOT_READY = range(1, 7)
 
 
@@ -154,7 +153,7 @@ class CommandLine(NodeTest):
         self.assertEqual("UUID", table[0].split()[0])
         row = next(line for line in table if line.startswith(made["uuid"]))
         self.assertEqual(table[0].index("STATE"), row.index("created"))
-        self.assertIn(f"{made['uuid']},power,{self.client.namespace},1,64,h1,on,created,10.9.0.7\n",
+        self.assertIn(f"{made['uuid']},power,{self.client.namespace},1,64,{made['node']},on,created,10.9.0.7\n",
                       self.sf("--simple", "instance", "list"))
         self.assertIn(f"uuid:{made['uuid']}\n", self.sf("instance", "show", "power", "--simple"))
         self.assertEqual(self.client.call("GET", "/instances/power"),

@@ -12,11 +12,10 @@ import subprocess
 import tempfile
 
 import disk_images
-from cluster import BUILD, ROOT, SYSTEM_KEY, cluster, wait_for
+from cluster import ROOT, SF, SYSTEM_KEY, cluster, wait_for
 from three_nodes import ThreeNodes
 
 FOLDER = "/srv/tls-files"  # on each host
-SF = BUILD / "node/cli/sf"
 UNREACHABLE = 5  # sf's exit status
 
 
