@@ -265,15 +265,15 @@ def pin(members, processors):
             os.sched_setaffinity(int(thread), processors)
 
 
-FEW = (3, 50)
+FEW = (50,)
 PHASES = (
     Phase("boot", "G9", boot, alone=True),
     Phase("idle", "G10 G11 G12", idle),
     Phase("broadcasts", "G1 G2", broadcasts, alone=True),
-    Phase("broadcasts at 5 % loss", "G2", lossy_broadcasts, short_sizes=(10, 50)),
+    Phase("broadcasts at 5 % loss", "G2", lossy_broadcasts, short_sizes=FEW),
     Phase("hosts fall silent", "G4 G5 G8", black_holes),
     Phase("a second one of three", "G6", second_deaths, sizes=(3,)),
-    Phase("processes are killed", "G3 G8", kills),
+    Phase("processes are killed", "G3 G8", kills, short_sizes=FEW),
     Phase("30 % loss at one member", "G13", loss_at_one, short_sizes=FEW),
     Phase("10 % loss everywhere", "G13", loss_everywhere, short_sizes=FEW),
     Phase("processes are stopped", "G14", stops, short_sizes=FEW),

@@ -15,7 +15,7 @@ import suite  # before what it finds
 import cluster
 
 IMAGE = "cluster.qcow2"
-RUNS, LONG_RUNS = 15, 100
+RUNS, LONG_RUNS = 9, 100
 SECONDS = 30  # Longer than anything here lasts.
 
 
