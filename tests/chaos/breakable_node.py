@@ -114,9 +114,10 @@ class BreakableNode(Node):
         new.rename(self.clock)
 
     def fill_disk(self, to_reserve):
+        """Once more: what has become free since then."""
         left = (RESERVE_GIB << 30) + (8 << 20) if to_reserve else 0
-        with open(self.filler, "wb") as file:
-            end, step = 0, self.free() - left
+        with open(self.filler, "ab") as file:
+            end, step = file.tell(), self.free() - left
             while step >= 4096:  # The file system needs some for itself: what is left is filled in halves.
                 try:
                     os.posix_fallocate(file.fileno(), end, step)
