@@ -43,10 +43,11 @@ std::string RunningDigest::FinishSha256() { return Finish(*sha256_); }
 std::string RunningDigest::FinishSha512() { return Finish(*sha512_); }
 
 std::string Sha256(std::string_view bytes) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest;
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size());
-  return Hex(digest.data(), digest.size());
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  SF_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) ==
+           1);
+  return Hex(digest.data(), size);
 }
 
 }  // namespace sf::images
