@@ -15,11 +15,13 @@ class Figures:
     def __init__(self):
         self.rows = []
 
-    def add(self, name, unit, ours, beside=None, theirs=None, target=None, least=None):
+    def add(self, name, unit, ours, beside=None, theirs=None, target=None, least=None, times=None):
         """`ours` and `theirs` are samples, one of each run; `target` is the most that ours may be, or
-        `least` the least."""
+        `least` the least, `times` the most that it may be as a multiple of theirs."""
         ours_median = statistics.median(ours)
         theirs_median = statistics.median(theirs) if theirs else None
+        if times is not None:
+            target = round(times * theirs_median, 4)
         self.rows.append({
             "name": name, "unit": unit, "ours": round(ours_median, 4), "beside": beside,
             "theirs": round(theirs_median, 4) if theirs_median else None,

@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import os
 import pathlib
+import re
 import sys
 
 from figures import Figures
@@ -23,6 +24,12 @@ def run(about, measure):
     figures = Figures()
     measure(figures)
     figures.write(options.out)
+
+
+def figure(node, name):
+    """One of the node's figures, without labels, as it is now."""
+    text = node.client().bare("GET", "/metrics").text
+    return float(re.search(rf"^shakenfist_{name} (\S+)", text, re.MULTILINE)[1])
 
 
 @contextlib.contextmanager
