@@ -48,10 +48,6 @@ class ReachedNode(OutOfReach):
     def client(self, namespace="system", key=None):
         return Client(self.url, namespace, key or self.key)
 
-    def leftovers(self, _=""):
-        """Nothing that the API does not tell."""
-        return []
-
     def tail(self):
         return ""
 

@@ -23,7 +23,10 @@ from image_server import ImageServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SF_BUILD", ROOT / "build/dev")).resolve()
-SF = next((path for path in [BUILD / "node/cli/sf"] if path.exists()), pathlib.Path("/usr/bin/sf"))
+AGAINST = bool(os.environ.get("SF_AGAINST"))  # a cluster that is there already
+SF = BUILD / "node/cli/sf"
+if AGAINST and not SF.exists():
+    SF = pathlib.Path("/usr/bin/sf")
 GUESTS = ROOT / "build/guests"
 # So that runs with builds of their own, and lanes of one run, do not meet.
 LOGS = BUILD / "-".join(filter(None, ("functional", os.environ.get("SF_LANE"))))
@@ -310,4 +313,4 @@ class Cluster:
 @functools.lru_cache(maxsize=None)
 def cluster():
     """The one cluster of this run, made when it is first asked for, unless it is there already."""
-    return ReachedCluster() if os.environ.get("SF_AGAINST") else Cluster()
+    return ReachedCluster() if AGAINST else Cluster()

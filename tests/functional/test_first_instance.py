@@ -259,7 +259,7 @@ class Deletion(NodeTest):
     def test_deleted_is_404_by_name_and_deleted_by_uuid_and_leaves_nothing(self):
         uuid = self.client.create("gone", self.empty)["uuid"]
         self.client.wait(uuid, "created")
-        self.assertTrue(self.node.domain(uuid))
+        self.assertTrue(self.node.leftovers(uuid))
         answer = self.client.call("DELETE", "/instances/gone")
         self.assertEqual((uuid, True),
                          (answer["uuid"], answer["state"] in ("delete-wait", "deleted")))
